@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The reader's side of a live segment: bounds-checked copies and the read positions. Called by the holder of the
+// lease, on the export thread or the thread that drains inline.
+#include <cstring>
+
+#include "segment.h"
+#include "shared_field.h"
+
+namespace gpuspan {
+namespace {
+
+using ConstAliasedWord = const AliasedWord;
+
+// Producers write while we copy, so the copy is made of word loads: a torn structure is possible and the reader's
+// to notice, undefined behaviour is not.
+uint64_t load_word(const uint8_t* at) noexcept {
+  return __atomic_load_n(reinterpret_cast<ConstAliasedWord*>(at), __ATOMIC_ACQUIRE);
+}
+
+}  // namespace
+
+bool Segment::read(uint64_t offset, void* into, uint64_t length) const noexcept {
+  if (offset > size_ || length > size_ - offset) return false;
+  auto* out = static_cast<uint8_t*>(into);
+  const uint8_t* from = base_ + offset;
+  constexpr uint64_t kWord = sizeof(uint64_t);
+  while (length != 0) {
+    const uint64_t skip = reinterpret_cast<uintptr_t>(from) % kWord;
+    const uint64_t part = length < kWord - skip ? length : kWord - skip;
+    const uint64_t word = load_word(from - skip);
+    std::memcpy(out, reinterpret_cast<const uint8_t*>(&word) + skip, part);
+    from += part;
+    out += part;
+    length -= part;
+  }
+  return true;
+}
+
+bool Segment::advance(uint32_t index, uint64_t position, uint64_t slices, uint64_t owners) noexcept {
+  if (index >= header_->lanes) return false;
+  LaneHeader& header = *lane(index).header;
+  const uint64_t read = header.read.load(std::memory_order_relaxed);
+  const uint64_t written = header.written.load(std::memory_order_acquire);
+  if (position - read > written - read) return false;  // positions wrap; distances do not
+  header.consumed.store(header.consumed.load(std::memory_order_relaxed) + slices, std::memory_order_relaxed);
+  header.consumed_owners.store(header.consumed_owners.load(std::memory_order_relaxed) + owners,
+                               std::memory_order_relaxed);
+  // Pairs with the producer's acquire in RingProducer::refresh and with Segment::reusable.
+  header.read.store(position, std::memory_order_release);
+  return true;
+}
+
+}  // namespace gpuspan

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Host slices: the hot path. A slice without attributes is two calls here, each of which touches the slice's
+// entry, its request's entry and, at the end, one ring slot and the producer's line.
+#include <cstring>
+
+#include "recorder.h"
+#include "shared_field.h"
+
+#define GPUSPAN_INLINE [[gnu::always_inline]] inline
+
+namespace gpuspan {
+
+// A slot in the ring and an entry in the table, or kNone with the loss counted.
+GPUSPAN_INLINE uint16_t Recorder::take_slice() noexcept {
+  if (!ring_.reserve(RingShare::kLeaf, 1)) [[unlikely]] {
+    lose(Loss::kRing);
+    return kNone;
+  }
+  const uint16_t index = free_slice_;
+  if (index != kNone) [[likely]] {
+    free_slice_ = lane_.slices[index].outer;
+    return index;
+  }
+  if (slices_used_ < kSliceCapacity) return slices_used_++;
+  ring_.unreserve(1);
+  lose(Loss::kSlices);
+  return kNone;
+}
+
+GPUSPAN_INLINE Recorder::Parent Recorder::request_parent(const OpenRequest& request, uint16_t owner,
+                                                         Token named) const noexcept {
+  if (named != 0) {
+    const OpenSlice* const slice = find_slice(named);
+    if (slice != nullptr && slice->owner == owner) return {slice->span_id, false};
+  }
+  if (request.top != kNone) return {lane_.slices[request.top].span_id, false};
+  return {request.worker_span_id, true};
+}
+
+// The nearest open slice whose level does not exceed the child's, so that whoever is shown the child is shown its
+// parent as well.
+uint64_t Recorder::batch_parent(const OpenBatch& batch, uint16_t owner, uint8_t level, Token named) const noexcept {
+  const OpenSlice* const slice = find_slice(named);
+  uint16_t at = slice != nullptr && slice->owner == owner ? static_cast<uint16_t>(token_index(named)) : batch.top;
+  while (at != kNone && lane_.slices[at].level > level) at = lane_.slices[at].outer;
+  return at == kNone ? batch.span_id : lane_.slices[at].span_id;
+}
+
+// Fills and links the entry, all but its start: the caller reads the clock last.
+template <class Owner>
+GPUSPAN_INLINE Token Recorder::open_slice(Owner& owner, uint16_t index, uint16_t stage, uint16_t owner_index,
+                                          uint64_t parent, uint64_t previous, uint8_t level, uint8_t flags) noexcept {
+  OpenSlice& slice = lane_.slices[index];
+  constexpr uint32_t kGeneration = 1u << kTokenIndexBits;
+  constexpr uint32_t kTokenMask = (1u << (kTokenIndexBits + kTokenGenerationBits)) - 1;
+  Token token = ((slice.last_token + kGeneration) & kTokenMask) | index;
+  if (token < kGeneration) [[unlikely]]
+    token += kGeneration;  // the generation wrapped; 0 is none
+  slice.last_token = token;
+  store_release(slice.owner, owner_index);
+  slice.stage = stage;
+  const uint64_t span_id = ids_.next();
+  store_release(slice.span_id, span_id);
+  slice.parent_span_id = parent;
+  slice.previous = previous;
+  slice.level = level;
+  slice.flags = flags;
+  slice.payload = kEmptyChain;
+  slice.outer = owner.top;
+  slice.inner = kNone;
+  // Pairs with the acquires in Recorder::read_request, which looks at another lane's outermost slice.
+  store_release(slice.token, token);
+  if (owner.top == kNone) {
+    store_release(owner.bottom, index);
+  } else {
+    lane_.slices[owner.top].inner = index;
+  }
+  store_release(owner.top, index);
+  return token;
+}
+
+Token Recorder::begin(uint16_t owner, uint16_t stage, Token parent) noexcept {
+  if (owner >= kRequestCapacity) [[unlikely]]
+    return begin_on_batch(owner, stage, parent, nullptr);
+  OpenRequest& request = lane_.requests[owner];
+  if (request.state != kStateOpen) [[unlikely]] {
+    lose(Loss::kClosed);
+    return 0;
+  }
+  const uint16_t index = take_slice();
+  if (index == kNone) [[unlikely]]
+    return 0;
+  const Parent above = request_parent(request, owner, parent);
+  const Token token = open_slice(request, index, stage, owner, above.span_id, above.first_level ? request.previous : 0,
+                                 0, above.first_level ? kFlagFirstLevel : uint8_t{0});
+  const uint64_t now = clock_.now();
+  lane_.slices[index].start = now;
+  if (request.worker_start == 0) [[unlikely]]
+    request.worker_start = now;
+  return token;
+}
+
+Token Recorder::begin_on_batch(uint16_t owner, uint16_t stage, Token parent, const uint64_t* time) noexcept {
+  OpenBatch* const batch = find_batch(owner);
+  if (batch == nullptr) {
+    lose((owner & kBatchFlag) != 0 && (owner ^ kBatchFlag) < kBatchCapacity ? Loss::kClosed : Loss::kStale);
+    return 0;
+  }
+  const uint16_t index = take_slice();
+  if (index == kNone) return 0;
+  const uint8_t level = stage_level(stage);
+  const uint64_t above = batch_parent(*batch, owner, level, parent);
+  const Token token = open_slice(*batch, index, stage, owner, above, 0, level, 0);
+  lane_.slices[index].start = time != nullptr ? *time : clock_.now();
+  return token;
+}
+
+// The slot of a finished slice. Also counts it and makes it the request's previous one.
+GPUSPAN_INLINE void Recorder::fill_head(Slot& slot, const OpenSlice& slice, uint64_t end, uint8_t flags) noexcept {
+  const bool batch = slice.owner >= kBatchFlag;
+  flags |= slice.flags;
+  const Kind kind = batch ? Kind::kBatchSlice : Kind::kHostSlice;
+  const uint64_t first = static_cast<uint64_t>(kind) | static_cast<uint64_t>(flags) << 8 |
+                         static_cast<uint64_t>(slice.stage) << 16 | static_cast<uint64_t>(ring_.settle_slice()) << 32;
+  std::memcpy(static_cast<void*>(&slot), &first, sizeof first);
+  slot.start = slice.start;
+  slot.end = end < slice.start ? slice.start : end;  // a counter read on another core may lag by a few ticks
+  slot.span_id = slice.span_id;
+  slot.parent_span_id = slice.parent_span_id;
+  if (!batch) [[likely]] {
+    OpenRequest& request = lane_.requests[slice.owner];
+    slot.trace_id = request.trace_id;
+    slot.previous = slice.previous;
+    if ((flags & kFlagFirstLevel) != 0) store_release(request.previous, slice.span_id);
+  } else {
+    const uint16_t index = slice.owner ^ kBatchFlag;
+    const OpenBatch& entry = lane_.batches[index];
+    slot.trace_id = entry.trace_id;
+    slot.batch = {static_cast<uint16_t>(lane_.index), index, entry.generation};
+  }
+}
+
+// The entry goes back to the free list, and out of its owner's list of open slices.
+template <class Owner>
+GPUSPAN_INLINE void unlink(OpenSlice* slices, Owner& owner, const OpenSlice& slice) noexcept {
+  if (slice.inner == kNone) {
+    store_release(owner.top, slice.outer);
+  } else {
+    slices[slice.inner].outer = slice.outer;
+  }
+  if (slice.outer == kNone) {
+    store_release(owner.bottom, slice.inner);
+  } else {
+    slices[slice.outer].inner = slice.inner;
+  }
+}
+
+// Apart from end_at: a Slot on the stack would make every end realign its frame and save registers.
+[[gnu::noinline]] void Recorder::write_with_payload(OpenSlice& slice, uint64_t now, uint8_t flags,
+                                                    const Payload& payload) noexcept {
+  Slot head;
+  fill_head(head, slice, now, flags);
+  write_record(RingShare::kLeaf, head, slice.payload, kMaxSliceContinuations, &payload, 1);
+}
+
+GPUSPAN_INLINE void Recorder::end_at(OpenSlice& slice, uint64_t now, uint8_t flags, Payload payload) noexcept {
+  if (slice.payload.head == kNone && slice.payload.flags == 0 && payload.size == 0 && payload.flags == 0) [[likely]] {
+    fill_head(ring_.slot(), slice, now, flags);
+    ring_.publish(1);
+  } else {
+    write_with_payload(slice, now, flags, payload);
+  }
+  if (slice.owner < kBatchFlag) [[likely]] {
+    unlink(lane_.slices, lane_.requests[slice.owner], slice);
+  } else {
+    unlink(lane_.slices, lane_.batches[slice.owner ^ kBatchFlag], slice);
+  }
+  store_release(slice.token, 0);
+  slice.outer = free_slice_;
+  free_slice_ = static_cast<uint16_t>(&slice - lane_.slices);
+}
+
+void Recorder::end(Token token, Payload payload) noexcept {
+  if (token == 0) return;
+  const uint64_t now = clock_.now();
+  OpenSlice* const slice = find_slice(token);
+  if (slice == nullptr) [[unlikely]] {
+    lose(Loss::kStale);
+    return;
+  }
+  end_at(*slice, now, 0, payload);
+}
+
+// The new slice is a sibling: it takes the ended one's parent, whatever else is open by now.
+Token Recorder::next(Token token, uint16_t stage, Payload payload) noexcept {
+  if (token == 0) return 0;
+  const uint64_t now = clock_.now();
+  OpenSlice* const slice = find_slice(token);
+  if (slice == nullptr) [[unlikely]] {
+    lose(Loss::kStale);
+    return 0;
+  }
+  const uint16_t owner = slice->owner;
+  const uint64_t parent = slice->parent_span_id;
+  const uint8_t first_level = slice->flags & kFlagFirstLevel;
+  const Token outer = slice->outer == kNone ? 0 : lane_.slices[slice->outer].token;
+  end_at(*slice, now, 0, payload);
+  if (owner >= kBatchFlag) return begin_on_batch(owner, stage, outer, &now);
+  const uint16_t index = take_slice();
+  if (index == kNone) [[unlikely]]
+    return 0;
+  OpenRequest& request = lane_.requests[owner];
+  lane_.slices[index].start = now;
+  return open_slice(request, index, stage, owner, parent, first_level != 0 ? request.previous : 0, 0, first_level);
+}
+
+void Recorder::close_slices(uint16_t top, uint64_t now) noexcept {
+  while (top != kNone) {
+    OpenSlice& slice = lane_.slices[top];
+    top = slice.outer;
+    end_at(slice, now, kFlagUnfinished, {});
+  }
+}
+
+}  // namespace gpuspan
