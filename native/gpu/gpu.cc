@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Gpu: puts device timer, streams, resolver and launchers together. Set-up and shutdown paths only.
+#include "gpu.h"
+
+#include <pthread.h>
+
+#include <map>
+#include <mutex>
+
+#include "gpu_state.h"
+#include "in_flight_table.h"
+#include "launcher.h"
+#include "resolver.h"
+
+namespace gpuspan {
+
+std::atomic<bool> GpuState::forked{false};
+
+namespace {
+
+// A child has the parent's memory but not its threads: everything here goes quiet in it, for good.
+void watch_for_fork() {
+  static std::once_flag once;
+  std::call_once(
+      once, [] { pthread_atfork(nullptr, nullptr, [] { GpuState::forked.store(true, std::memory_order_relaxed); }); });
+}
+
+}  // namespace
+
+// The streams of the process by handle. Never shrinks: slices in flight point into it.
+class StreamTable {
+ public:
+  Stream* open(DeviceTimer& timer, uint64_t handle, std::string* error) {
+    std::lock_guard lock(mutex_);
+    const auto known = streams_.find(handle);
+    if (known != streams_.end()) return known->second.get();
+    if (streams_.size() > UINT16_MAX) {
+      *error = "65,536 streams have been opened by this process, which is the most; reuse streams";
+      return nullptr;
+    }
+    std::unique_ptr<Stream> stream = timer.open_stream(handle, error);
+    if (stream == nullptr) return nullptr;
+    stream->index = static_cast<uint16_t>(streams_.size());
+    return streams_.emplace(handle, std::move(stream)).first->second.get();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<uint64_t, std::unique_ptr<Stream>> streams_;
+};
+
+std::unique_ptr<Gpu> Gpu::create(Segment& segment, std::unique_ptr<DeviceTimer> timer, std::string reason, GpuLog log) {
+  std::unique_ptr<Gpu> gpu(new Gpu);
+  gpu->reason_ = std::move(reason);
+  gpu->streams_ = std::make_unique<StreamTable>();
+  gpu->state_ = std::make_unique<GpuState>(segment);
+  if (timer == nullptr) return gpu;
+
+  watch_for_fork();
+  gpu->state_->timer = timer.get();
+  auto resolver = std::make_unique<Resolver>(*gpu->state_, log);
+  std::string error;
+  if (!resolver->start(&error)) {
+    gpu->state_->timer = nullptr;
+    gpu->reason_ = "GPU slices cannot be recorded: " + error;
+    return gpu;
+  }
+  gpu->timer_ = std::move(timer);
+  gpu->resolver_ = std::move(resolver);
+  return gpu;
+}
+
+Gpu::~Gpu() {
+  if (resolver_ == nullptr || resolver_->stop(0)) return;
+  // The resolver hangs in the device's library, or this is a forked child that has no resolver: what it uses stays.
+  (void)resolver_.release();
+  (void)state_.release();
+  (void)streams_.release();
+  (void)timer_.release();
+}
+
+const char* Gpu::failure() const noexcept { return resolver_ == nullptr ? nullptr : resolver_->failure(); }
+
+Stream* Gpu::stream(uint64_t handle, std::string* error) {
+  if (timer_ == nullptr) {
+    *error = reason_;
+    return nullptr;
+  }
+  return streams_->open(*timer_, handle, error);
+}
+
+void Gpu::stop(uint32_t timeout_millis) noexcept {
+  if (resolver_ != nullptr) resolver_->stop(timeout_millis);
+}
+
+bool Gpu::settle(uint32_t timeout_millis) noexcept { return resolver_ == nullptr || resolver_->settle(timeout_millis); }
+
+std::unique_ptr<Launcher> Gpu::make_launcher(Recorder& recorder) {
+  InFlightTable* table = nullptr;
+  if (resolver_ != nullptr && state_->current() < GpuPhase::kStopped) {
+    state_->segment.set_busy(recorder.index(), true);
+    table = resolver_->adopt(std::make_unique<InFlightTable>(static_cast<uint16_t>(recorder.index())));
+  }
+  return std::make_unique<ThreadLauncher>(*state_, recorder, table);
+}
+
+}  // namespace gpuspan

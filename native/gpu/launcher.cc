@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// begin and end of GPU slices. Order matters in `launch`: what can be refused is asked for first, the device is
+// touched last, so that a slice which cannot be recorded never cost the stream anything.
+#include "launcher.h"
+
+#include <cstring>
+
+namespace gpuspan {
+namespace {
+
+size_t hash_handle(uint64_t handle) noexcept {
+  return static_cast<size_t>((handle >> 4) * 0x9e3779b97f4a7c15 >> 32);  // Fibonacci hashing; handles are aligned
+}
+
+// Appends, or drops all of it and says so in the record's flags: a cut item would make the rest unreadable.
+void append(InFlight& slice, Payload attributes) noexcept {
+  slice.flags |= attributes.flags;
+  if (attributes.size == 0) return;
+  if (attributes.size > kMaxGpuAttributes - slice.attribute_bytes) {
+    slice.flags |= kFlagDropped;
+    return;
+  }
+  std::memcpy(slice.attributes + slice.attribute_bytes, attributes.data, attributes.size);
+  slice.attribute_bytes = static_cast<uint16_t>(slice.attribute_bytes + attributes.size);
+}
+
+}  // namespace
+
+Launcher::~Launcher() = default;
+
+ThreadLauncher::ThreadLauncher(GpuState& state, Recorder& recorder, InFlightTable* table)
+    : state_(state), recorder_(recorder), table_(table), streams_(16, nullptr) {}
+
+ThreadLauncher::~ThreadLauncher() { close(); }
+
+Token ThreadLauncher::begin(uint16_t owner, uint16_t stage, Stream& stream) noexcept {
+  if (table_ == nullptr) return lose(state_.timer == nullptr ? Loss::kGpuDevice : Loss::kClosed);
+  table_->enter();
+  Token token = 0;
+  switch (state_.current()) {
+    case GpuPhase::kRunning:
+      token = launch(owner, stage, stream);
+      break;
+    case GpuPhase::kDead:
+      lose(Loss::kGpuDevice);
+      break;
+    case GpuPhase::kStopped:
+      lose(Loss::kClosed);
+      break;
+    case GpuPhase::kForked:  // the lane is the parent's: not even a counter may be touched
+      break;
+  }
+  table_->leave();
+  return token;
+}
+
+Token ThreadLauncher::launch(uint16_t owner, uint16_t stage, Stream& stream) noexcept {
+  const uint8_t level = stage_level(stage);
+  if (level == 0) return lose(Loss::kInvalid);
+  uint16_t index;
+  if (!table_->peek_free(&index)) return lose(Loss::kGpuPool);
+  if (!state_.lane->reserve()) return lose(Loss::kRing);
+
+  InFlight& slice = table_->entry(index);
+  slice.stream = &stream;
+  slice.origin = recorder_.gpu_origin(owner, level);
+  if (slice.origin.span_id == 0) {  // the owner is closed; the recorder counted it
+    state_.lane->unreserve();
+    return 0;
+  }
+  slice.stage = stage;
+  slice.launching_lane = table_->launching_lane();
+  slice.attribute_bytes = 0;
+  slice.flags = 0;
+  slice.outcome = Loss::kCount;
+  const Loss result = state_.timer->begin(slice);
+  if (result != Loss::kCount) {
+    note(result);
+    state_.lane->unreserve();
+    return lose(result);
+  }
+  // Only now is it certain that the resolver will count this slice as written or lost.
+  if ((owner & kBatchFlag) != 0) recorder_.batch_launched(owner & ~kBatchFlag);
+  return table_->open(index);
+}
+
+void ThreadLauncher::end(Token token, Payload attributes) noexcept {
+  if (token == 0 || table_ == nullptr) return;
+  table_->enter();
+  const GpuPhase phase = state_.current();
+  // After `stop` the slice is counted already, and its entry is no longer ours.
+  if (phase < GpuPhase::kStopped) {
+    const uint16_t index = table_->find(token);
+    if (index == kNone) {
+      recorder_.lose(Loss::kStale);
+    } else {
+      InFlight& slice = table_->entry(index);
+      append(slice, attributes);
+      slice.outcome = phase == GpuPhase::kDead ? Loss::kGpuDevice : state_.timer->end(slice);
+      if (phase == GpuPhase::kRunning) note(slice.outcome);
+      table_->hand_over(index);
+    }
+  }
+  table_->leave();
+}
+
+void ThreadLauncher::annotate(Token token, Payload attributes) noexcept {
+  if (token == 0 || table_ == nullptr) return;
+  table_->enter();
+  if (state_.current() < GpuPhase::kStopped) {
+    const uint16_t index = table_->find(token);
+    if (index != kNone) append(table_->entry(index), attributes);
+  }
+  table_->leave();
+}
+
+// What is still open is given up by the resolver, which owns the whole table from here on.
+void ThreadLauncher::close() noexcept {
+  if (table_ != nullptr) table_->close();
+  table_ = nullptr;
+}
+
+Token ThreadLauncher::lose(Loss reason) noexcept {
+  recorder_.lose(reason);
+  return 0;
+}
+
+// Called for failed begins and for every end: a device that can only begin is of no use either. A refusal that is the
+// stream's state (being captured) says nothing about the device.
+void ThreadLauncher::note(Loss result) noexcept {
+  if (result == Loss::kCount) {
+    failures_ = 0;
+  } else if (result == Loss::kGpuDevice && ++failures_ >= kFailuresUntilDead) {
+    state_.give_up();
+  }
+}
+
+uint8_t ThreadLauncher::stage_level(uint16_t stage) const noexcept {
+  const DictionaryEntry* entry = state_.segment.dictionary().entry(stage);
+  return entry == nullptr ? 0 : static_cast<uint8_t>(entry->word.load(std::memory_order_relaxed) >> 8);
+}
+
+Stream* ThreadLauncher::find(uint64_t handle) noexcept {
+  const size_t mask = streams_.size() - 1;
+  for (size_t i = hash_handle(handle) & mask; streams_[i] != nullptr; i = (i + 1) & mask) {
+    if (streams_[i]->handle == handle) return streams_[i];
+  }
+  return nullptr;
+}
+
+void ThreadLauncher::remember(Stream* stream) {
+  if (find(stream->handle) != nullptr) return;
+  if (++known_streams_ * 2 > streams_.size()) {
+    std::vector<Stream*> old(streams_.size() * 2, nullptr);
+    old.swap(streams_);
+    known_streams_ = 1;
+    for (Stream* known : old) {
+      if (known != nullptr) remember(known);
+    }
+  }
+  const size_t mask = streams_.size() - 1;
+  size_t i = hash_handle(stream->handle) & mask;
+  while (streams_[i] != nullptr) i = (i + 1) & mask;
+  streams_[i] = stream;
+}
+
+}  // namespace gpuspan
