@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Loads the addon and declares every function of it: the only place that does either. The C++ side is
+// native/node/. Functions marked "record path" never throw; the others throw GpuspanError-shaped errors
+// (`{ code, message }`) for bad input at set-up. Importing this module loads nothing.
+import { join } from 'node:path';
+
+/** Owners are small integers: a request's index in this environment's lane, or a batch's index | BATCH_FLAG. */
+export const BATCH_FLAG = 0x8000;
+/** `requestStart`, `requestAdopt` and `batchDefine` return it when nothing could be reserved. */
+export const NONE = 0xffff;
+
+/** Process-wide settings; the first `open` fixes them, later ones are ignored. */
+export interface NativeConfig {
+  readonly lanes: number;
+  readonly ringSlots: number;
+  readonly clock: 'auto' | 'tsc' | 'monotonic';
+  /** Folder for a named segment file; '' for a memfd. */
+  readonly directory: string;
+  readonly device: 'auto' | 'cuda' | 'opencl' | 'sim' | 'none';
+  readonly cudaLibrary: string;
+  /** Modules that record; absent: all. The addon applies it to the stages that native code declares. */
+  readonly modules?: readonly string[];
+}
+
+/** Who records in this environment. Ranks are -1 when not given. */
+export interface NativeIdentity {
+  readonly label: string;
+  readonly threadId: number;
+  readonly tpRank: number;
+  readonly ppRank: number;
+  readonly dpRank: number;
+  readonly epRank: number;
+  /** -1 when not given. */
+  readonly gpuIndex: number;
+}
+
+export type EntryKind = 'module' | 'stage' | 'event' | 'key' | 'string';
+
+/**
+ * Scratch memory shared with the addon: JavaScript writes payload items and arguments into it, then calls. One an
+ * environment, at least SCRATCH_BYTES long. Fixed places for `requestStart` and `requestAdopt` are in SCRATCH.
+ */
+export const SCRATCH_BYTES = 65_536;
+/** Byte offsets in the scratch memory. In: read by the call. Out: written by it. */
+export const SCRATCH = {
+  /** In/out: 16 bytes of trace id (all zero in: make one). */
+  traceId: 0,
+  /** In: 8 bytes, remote parent span id (0: none). */
+  parent: 16,
+  /** In for requestAdopt, out of requestStart: 8 bytes, root span id. */
+  root: 24,
+  /** In for requestAdopt, out of requestLink: 8 bytes, span id that the next first-level slice links to. */
+  previous: 32,
+  /** Out: 8 bytes, the C handle (u64, little-endian). */
+  handle: 40,
+  /** Out: 8 bytes, worker span id or batch span id. */
+  span: 48,
+  /** Payload items start here, in every call that takes `bytes`. */
+  payload: 64,
+} as const;
+
+export interface NativeStats {
+  /** Slices settled in all lanes: recorded = consumed + lost + inRing. */
+  readonly recorded: number;
+  readonly consumed: number;
+  readonly inRing: number;
+  /** By reason name (native/core/loss.h), only those that are not 0. Slices. */
+  readonly lost: Readonly<Record<string, number>>;
+  /** Requests and batches that were inert for want of room; apart from slices. */
+  readonly lostOwners: Readonly<Record<string, number>>;
+  readonly owners: number;
+  readonly lanes: readonly NativeLaneStats[];
+  /** As the reader last published. */
+  readonly reader: {
+    readonly delivered: number;
+    readonly held: number;
+    readonly owners: number;
+    readonly lost: readonly number[];
+  };
+  readonly names: { readonly used: number; readonly overflow: number };
+}
+
+export interface NativeLaneStats {
+  readonly lane: number;
+  readonly state: 'free' | 'claimed' | 'orphaned';
+  readonly kind: 'javascript' | 'native' | 'resolver';
+  readonly tid: number;
+  readonly recorded: number;
+  readonly consumed: number;
+  readonly inRing: number;
+  readonly highWater: number;
+  readonly lost: Readonly<Record<string, number>>;
+}
+
+export interface Native {
+  // -- set-up -----------------------------------------------------------------------------------------
+  /** Creates the process's segment if there is none. Throws `GPUSPAN_SEGMENT` with the failing call. */
+  open(config: NativeConfig): {
+    readonly created: boolean;
+    readonly clock: 'tsc' | 'cntvct' | 'monotonic';
+    readonly clockReason: string;
+  };
+  /** Claims a lane for this environment; its cleanup hook closes and orphans it. Throws `GPUSPAN_LANE`. */
+  attach(identity: NativeIdentity): { readonly lane: number; readonly scratch: ArrayBuffer };
+  /** This environment's id, never 0 and never reused in the process; its cleanup hook releases a lease held under it. */
+  environment(): number;
+  /** Dictionary id of a name; `conflict` when declared before with another level. */
+  intern(
+    kind: EntryKind,
+    module: number,
+    level: number,
+    text: string,
+  ): { readonly id: number; readonly level: number; readonly conflict: boolean };
+  setGate(stage: number, gate: number): void;
+  /** Address of the C function table, for `gpuspan_use_api`. */
+  apiAddress(): bigint;
+
+  // -- requests (record path) ---------------------------------------------------------------------------
+  /** Reads traceId, parent from scratch; writes traceId, root, handle, span. `remote`: the parent is remote. */
+  requestStart(level: number, bytes: number): number;
+  /** Reads traceId, root, previous; writes handle, span. */
+  requestAdopt(level: number): number;
+  requestLeave(request: number, bytes: number): void;
+  requestFinish(request: number, bytes: number): void;
+  /** Writes to scratch.previous what a carrier takes along. */
+  requestLink(request: number): void;
+  annotateRoot(owner: number, bytes: number): void;
+  annotateWorker(owner: number, bytes: number): void;
+
+  // -- slices (record path) -----------------------------------------------------------------------------
+  /** `where` = owner << 16 | stage, as an int32. Returns a token, 0 when nothing was opened. */
+  begin(where: number): number;
+  beginUnder(where: number, parent: number): number;
+  end(token: number): void;
+  /** `bytes` of payload from SCRATCH.payload. */
+  endWith(token: number, bytes: number): void;
+  next(token: number, stage: number): number;
+  nextWith(token: number, stage: number, bytes: number): number;
+  annotate(token: number, bytes: number): void;
+  /** Both ns of CLOCK_MONOTONIC. */
+  record(where: number, start: bigint, end: bigint, bytes: number): void;
+  /** `where` = owner << 16 | event; `count` attribute items in `bytes`. */
+  event(where: number, bytes: number, count: number): void;
+  /** Counts a slice that JavaScript had to refuse (index into native/core/layout.h Loss). */
+  lose(reason: number): void;
+
+  // -- batches (record path, except batchDefine's O(members)) -----------------------------------------------
+  /** `count` request indices (u16) from SCRATCH.payload, then `bytes` of payload. Writes handle, span, traceId. Returns the batch's index without flag. */
+  batchDefine(count: number, bytes: number): number;
+  batchEnd(batch: number, bytes: number): void;
+
+  // -- GPU ----------------------------------------------------------------------------------------------
+  /** Opens the device at the first call. `source` is '' when there is none, and `reason` says why. */
+  gpuOpen(): {
+    readonly source: '' | 'cuda-event' | 'opencl' | 'simulated' | 'null';
+    readonly description: string;
+    readonly reason: string;
+  };
+  /** The stream's index. Throws `GPUSPAN_STREAM`, naming handle and remedy. */
+  gpuStream(handle: bigint): number;
+  /** Record path. */
+  gpuBegin(where: number, stream: number): number;
+  gpuEnd(token: number, bytes: number): void;
+
+  // -- reader -------------------------------------------------------------------------------------------
+  leaseAcquire(environment: number): boolean;
+  leaseTransfer(from: number, to: number): boolean;
+  leaseRelease(environment: number): void;
+  /** 0 when free. */
+  leaseHolder(): number;
+  segmentBytes(): number;
+  /** Copies with acquire semantics; false when out of range. */
+  read(offset: number, length: number, into: Uint8Array): boolean;
+  /** Appends a clock snapshot to the segment's history. */
+  snapshot(): void;
+  /** `position` as two halves (u32 low, u32 high). False when it is not between read and written. */
+  advance(lane: number, low: number, high: number, slices: number, owners: number): boolean;
+  /** delivered, held, owners delivered, then lost by ReaderLoss. */
+  publishReader(account: Float64Array): void;
+  flushRequest(): number;
+  flushRequested(): number;
+  flushDone(ticket: number): void;
+  /** Blocks the calling thread on the futex word. False on timeout. */
+  flushWait(ticket: number, timeoutMillis: number): boolean;
+
+  // -- ends ---------------------------------------------------------------------------------------------
+  /** Closes and flags everything open on this environment's lane. Recording afterwards is Loss::kClosed. */
+  closeLane(): void;
+  /** Waits for GPU slices in flight, then counts the rest as lost. */
+  gpuStop(timeoutMillis: number): void;
+  /** Resolves when every GPU slice that was ended before the call is written or lost; false: it took longer. */
+  gpuSettle(timeoutMillis: number): Promise<boolean>;
+  stats(): NativeStats;
+}
+
+export type Loaded = { readonly native: Native } | { readonly reason: string };
+
+let loaded: Loaded | undefined;
+
+/**
+ * Loads the addon at the first call: the build of a checkout, else the package's prebuild for this system. Never
+ * throws; `reason` is a sentence for `tracer.reason`.
+ */
+export function loadNative(): Loaded {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Loaded {
+  const system = `${process.platform}-${process.arch}`;
+  if (process.platform !== 'linux') return { reason: `gpuspan records on Linux only, this is ${system}` };
+  try {
+    const loadAddon: (root: string) => Native = require('node-gyp-build');
+    return { native: loadAddon(join(__dirname, '..')) };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (message.startsWith('No native build was found')) {
+      return { reason: `the package has no addon for this system (${system})` };
+    }
+    return { reason: `the addon could not be loaded: ${message.split('\n')[0]}` };
+  }
+}

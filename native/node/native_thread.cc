@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See native_thread.h. A pthread key's destructor gives the lane up when the thread ends; nothing else in the addon
+// runs at thread end, so a lane that JavaScript's environment owns is never touched here.
+#include "native_thread.h"
+
+#include <pthread.h>
+
+#include <new>
+
+namespace gpuspan {
+namespace {
+
+void end_thread(void* data) {
+  auto* producer = static_cast<Producer*>(data);
+  if (Producer::current() == producer) Producer::set_current(nullptr);
+  delete producer;
+}
+
+// False in `made` when the process has no keys left: then native threads record nothing.
+struct ThreadKey {
+  ThreadKey() noexcept : made(pthread_key_create(&key, end_thread) == 0) {}
+  pthread_key_t key{};
+  bool made;
+};
+
+}  // namespace
+
+Producer* current_or_claimed_producer() noexcept {
+  if (Producer* producer = Producer::current()) return producer;
+  Segment* segment = Process::get().segment();
+  static const ThreadKey key;
+  if (segment == nullptr || !key.made) return nullptr;
+  auto* producer = new (std::nothrow) Producer;
+  if (producer == nullptr) return nullptr;
+  LaneIdentity identity;
+  identity.kind = 1;
+  std::string error;
+  if (!producer->claim(*segment, identity, &error) || pthread_setspecific(key.key, producer) != 0) {
+    delete producer;
+    return nullptr;
+  }
+  Producer::set_current(producer);
+  return producer;
+}
+
+}  // namespace gpuspan

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Producers of threads that are not JavaScript's: made by gpuspan_adopt, ended by the thread's own end.
+#ifndef GPUSPAN_NODE_NATIVE_THREAD_H_
+#define GPUSPAN_NODE_NATIVE_THREAD_H_
+
+#include "producer.h"
+
+namespace gpuspan {
+
+// The calling thread's producer, with a lane; claims one if the thread has none. Null when there is no segment or no
+// lane left. Locks and allocates: off the record path.
+Producer* current_or_claimed_producer() noexcept;
+
+}  // namespace gpuspan
+
+#endif  // GPUSPAN_NODE_NATIVE_THREAD_H_

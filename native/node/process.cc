@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See process.h. Everything here is set-up: it may lock, allocate and make system calls.
+#include "process.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "../core/clock.h"
+
+namespace gpuspan {
+namespace {
+
+// The resolver gave the device up after it had worked. From a native thread there is no console but stderr.
+void tell(const char* line) { std::fprintf(stderr, "gpuspan: %s\n", line); }
+
+}  // namespace
+
+Process& Process::get() noexcept {
+  static Process* const process = new Process;
+  return *process;
+}
+
+bool Process::open(const ProcessOptions& options, bool* created, std::string* error) {
+  const std::lock_guard lock(mutex_);
+  *created = false;
+  if (segment() != nullptr) return true;
+  std::unique_ptr<Segment> segment = Segment::create(options.segment, error);
+  if (segment == nullptr) return false;
+  options_ = options;
+  const char* reason = nullptr;
+  Clock::choose(options.segment.clock, &reason);
+  clock_reason_ = reason == nullptr ? "" : reason;
+  *created = true;
+  segment_.store(segment.release(), std::memory_order_release);
+  return true;
+}
+
+std::string Process::clock_reason() const {
+  const std::lock_guard lock(mutex_);
+  return clock_reason_;
+}
+
+Gpu* Process::gpu() {
+  Gpu* gpu = gpu_if_open();
+  if (gpu != nullptr || segment() == nullptr) return gpu;
+  const std::lock_guard lock(mutex_);
+  gpu = gpu_if_open();
+  if (gpu != nullptr) return gpu;
+  std::string reason;
+  std::unique_ptr<DeviceTimer> timer = open_device(options_.device, &reason);
+  gpu = Gpu::create(*segment(), std::move(timer), std::move(reason), tell).release();
+  gpu_.store(gpu, std::memory_order_release);
+  // The resolver must not call into a device's library whose own exit handlers have run. Handlers run last in, first
+  // out, and the library registered its own before this line.
+  std::atexit([] { Process::get().gpu_if_open()->stop(0); });
+  return gpu;
+}
+
+bool Process::module_enabled(std::string_view module) const noexcept {
+  return options_.all_modules ||
+         std::find(options_.modules.begin(), options_.modules.end(), module) != options_.modules.end();
+}
+
+uint16_t Process::intern_stage(const char* module, const char* name, uint8_t level) noexcept {
+  Dictionary& dictionary = segment()->dictionary();
+  const uint16_t module_id = dictionary.intern(EntryKind::kModule, 0, 0, module).id;
+  const Dictionary::Interned stage = dictionary.intern(EntryKind::kStage, module_id, level, name);
+  if (stage.id != 0 && !module_enabled(module)) dictionary.set_gate(stage.id, 255);
+  return stage.id;
+}
+
+}  // namespace gpuspan

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What this process has once, however many JavaScript environments and native threads use it: the segment, the
+// GPU side, the settings that the first `open` fixed. Made on first use and never freed, because threads that
+// outlive every environment may still hold lanes. Set-up functions lock; readers of `segment()` do not.
+#ifndef GPUSPAN_NODE_PROCESS_H_
+#define GPUSPAN_NODE_PROCESS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "../core/segment.h"
+#include "../gpu/gpu.h"
+
+namespace gpuspan {
+
+struct ProcessOptions {
+  SegmentOptions segment;
+  DeviceOptions device;
+  bool all_modules = true;
+  std::vector<std::string> modules;  // unless all_modules: stages that native code declares elsewhere are off
+};
+
+class Process {
+ public:
+  static Process& get() noexcept;
+
+  // Creates the segment, or keeps the one there is. False with `error` when it cannot be made.
+  bool open(const ProcessOptions& options, bool* created, std::string* error);
+  // Null until `open` succeeded.
+  Segment* segment() const noexcept { return segment_.load(std::memory_order_acquire); }
+  // Why the segment's clock is what it is.
+  std::string clock_reason() const;
+
+  // The GPU side, made at the first call; null without a segment. Loads a device's library: off the record path.
+  Gpu* gpu();
+  // Null unless `gpu` made it.
+  Gpu* gpu_if_open() const noexcept { return gpu_.load(std::memory_order_acquire); }
+
+  // Never 0 and never repeated.
+  uint64_t next_environment() noexcept { return environments_.fetch_add(1, std::memory_order_relaxed) + 1; }
+
+  // The stage of native code's declaration, with the gate that the module filter gives it. 0: full dictionary.
+  uint16_t intern_stage(const char* module, const char* name, uint8_t level) noexcept;
+
+ private:
+  Process() = default;
+  bool module_enabled(std::string_view module) const noexcept;
+
+  mutable std::mutex mutex_;
+  ProcessOptions options_;  // written before segment_ is released, constant afterwards
+  const char* clock_reason_ = "";
+  std::atomic<Segment*> segment_{nullptr};
+  std::atomic<Gpu*> gpu_{nullptr};
+  std::atomic<uint64_t> environments_{0};
+};
+
+}  // namespace gpuspan
+
+#endif  // GPUSPAN_NODE_PROCESS_H_

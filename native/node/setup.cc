@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Set-up functions from JavaScript: the segment, this environment's lane, names and gates, the C table's address.
+// Bad arguments throw with a `code`; nothing is taken before every argument has been checked.
+#include "arguments.h"
+#include "c_api.h"
+
+namespace gpuspan {
+namespace {
+
+// Reads the properties of an options object; the first that is wrong is kept for the error.
+class Options {
+ public:
+  Options(const Napi::CallbackInfo& call, const char* name) : env_(call.Env()) {
+    if (call[0].IsObject()) {
+      object_ = call[0].As<Napi::Object>();
+    } else {
+      problem_ = std::string(name) + " must be an object";
+    }
+  }
+
+  Napi::Value get(const char* name) {
+    if (object_.IsEmpty()) return env_.Undefined();
+    napi_value value = nullptr;
+    if (napi_get_named_property(env_, object_, name, &value) != napi_ok) return env_.Undefined();
+    return Napi::Value(env_, value);
+  }
+  std::string text(const char* name) {
+    const Napi::Value value = get(name);
+    if (value.IsString()) return value.As<Napi::String>().Utf8Value();
+    complain(name, "must be a string");
+    return {};
+  }
+  int64_t integer(const char* name, int64_t low, int64_t high) {
+    const Napi::Value value = get(name);
+    const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : static_cast<double>(low) - 1;
+    if (number >= static_cast<double>(low) && number <= static_cast<double>(high) &&
+        static_cast<double>(static_cast<int64_t>(number)) == number) {
+      return static_cast<int64_t>(number);
+    }
+    complain(name, "must be an integer from " + std::to_string(low) + " to " + std::to_string(high));
+    return low;
+  }
+  // The index of the text among `names`.
+  size_t choice(const char* name, std::span<const char* const> names) {
+    const std::string value = text(name);
+    std::string list;
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (value == names[i]) return i;
+      list += std::string(i == 0 ? "" : ", ") + names[i];
+    }
+    complain(name, "must be one of " + list);
+    return 0;
+  }
+  void complain(const char* name, const std::string& what) {
+    if (problem_.empty()) problem_ = std::string(name) + " " + what;
+  }
+  const std::string& problem() const { return problem_; }
+
+ private:
+  Napi::Env env_;
+  Napi::Object object_;
+  std::string problem_;
+};
+
+constexpr const char* kClocks[] = {"auto", "tsc", "monotonic"};                       // ClockChoice
+constexpr const char* kDevices[] = {"auto", "cuda", "opencl", "sim", "none"};         // DeviceChoice
+constexpr const char* kEntryKinds[] = {"module", "stage", "event", "key", "string"};  // EntryKind - 1
+
+void read_modules(Options& options, ProcessOptions* result) {
+  const Napi::Value value = options.get("modules");
+  if (value.IsUndefined()) return;
+  if (!value.IsArray()) return options.complain("modules", "must be an array of strings");
+  const auto array = value.As<Napi::Array>();
+  result->all_modules = false;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value module = array.Get(i);
+    if (!module.IsString()) return options.complain("modules", "must be an array of strings");
+    result->modules.push_back(module.As<Napi::String>().Utf8Value());
+  }
+}
+
+const char* clock_name(ClockKind kind) {
+  switch (kind) {
+    case ClockKind::kTsc:
+      return "tsc";
+    case ClockKind::kCntvct:
+      return "cntvct";
+    case ClockKind::kMonotonic:
+      break;
+  }
+  return "monotonic";
+}
+
+Napi::Value open(const Napi::CallbackInfo& call, Environment&) {
+  Options options(call, "config");
+  ProcessOptions result;
+  result.segment.lanes = static_cast<uint32_t>(options.integer("lanes", 2, kMaxLanes));
+  result.segment.ring_slots = static_cast<uint32_t>(options.integer("ringSlots", 64, 1 << 24));
+  result.segment.clock = static_cast<ClockChoice>(options.choice("clock", kClocks));
+  result.segment.directory = options.text("directory");
+  result.device.choice = static_cast<DeviceChoice>(options.choice("device", kDevices));
+  result.device.cuda_library = options.text("cudaLibrary");
+  read_modules(options, &result);
+  if ((result.segment.ring_slots & (result.segment.ring_slots - 1)) != 0) {
+    options.complain("ringSlots", "must be a power of two");
+  }
+  if (!options.problem().empty()) return fail(call.Env(), kBadArgument, options.problem());
+  bool created = false;
+  std::string error;
+  Process& process = Process::get();
+  if (!process.open(result, &created, &error)) return fail(call.Env(), "GPUSPAN_SEGMENT", error);
+  Napi::Object object = Napi::Object::New(call.Env());
+  object.Set("created", created);
+  object.Set("clock", clock_name(process.segment()->clock().kind()));
+  object.Set("clockReason", process.clock_reason());
+  return object;
+}
+
+Napi::Value attach(const Napi::CallbackInfo& call, Environment& environment) {
+  Options options(call, "identity");
+  LaneIdentity identity;
+  const std::string label = options.text("label");
+  identity.worker_threads_id = static_cast<int32_t>(options.integer("threadId", -1, INT32_MAX));
+  identity.tp_rank = static_cast<int16_t>(options.integer("tpRank", -1, INT16_MAX));
+  identity.pp_rank = static_cast<int16_t>(options.integer("ppRank", -1, INT16_MAX));
+  identity.dp_rank = static_cast<int16_t>(options.integer("dpRank", -1, INT16_MAX));
+  identity.ep_rank = static_cast<int16_t>(options.integer("epRank", -1, INT16_MAX));
+  identity.gpu_index = static_cast<uint32_t>(options.integer("gpuIndex", -1, INT32_MAX));
+  if (!options.problem().empty()) return fail(call.Env(), kBadArgument, options.problem());
+  Segment* segment = Process::get().segment();
+  if (segment != nullptr && !label.empty()) {
+    identity.label = segment->dictionary().intern(EntryKind::kString, 0, 0, label).id;
+  }
+  std::string error;
+  if (!environment.attach(identity, &error)) return fail(call.Env(), "GPUSPAN_LANE", error);
+  const napi_value scratch = environment.scratch_buffer(call.Env());
+  if (scratch == nullptr) return fail(call.Env(), "GPUSPAN_LANE", "the runtime refused the scratch buffer");
+  Napi::Object object = Napi::Object::New(call.Env());
+  object.Set("lane", environment.producer().lane());
+  object.Set("scratch", scratch);
+  return object;
+}
+
+Napi::Value environment_id(const Napi::CallbackInfo& call, Environment& environment) {
+  return Napi::Number::New(call.Env(), static_cast<double>(environment.id()));
+}
+
+Napi::Value intern(const Napi::CallbackInfo& call, Environment&) {
+  Segment* segment = Process::get().segment();
+  if (segment == nullptr) return fail(call.Env(), "GPUSPAN_SEGMENT", "there is no segment; call open first");
+  const std::string kind = call[0].IsString() ? call[0].As<Napi::String>().Utf8Value() : "";
+  size_t index = 0;
+  while (index < std::size(kEntryKinds) && kind != kEntryKinds[index]) ++index;
+  int32_t module = -1, level = -1;
+  napi_get_value_int32(call.Env(), call[1], &module);
+  napi_get_value_int32(call.Env(), call[2], &level);
+  if (index == std::size(kEntryKinds) || module < 0 || module >= static_cast<int32_t>(kDictionaryCapacity) ||
+      level < 0 || level > 4 || !call[3].IsString()) {
+    return fail(call.Env(), kBadArgument, "intern takes (kind, module id, level from 0 to 4, text)");
+  }
+  const Dictionary::Interned interned =
+      segment->dictionary().intern(static_cast<EntryKind>(index + 1), static_cast<uint16_t>(module),
+                                   static_cast<uint8_t>(level), call[3].As<Napi::String>().Utf8Value());
+  Napi::Object object = Napi::Object::New(call.Env());
+  object.Set("id", interned.id);
+  object.Set("level", interned.level);
+  object.Set("conflict", interned.conflict);
+  return object;
+}
+
+Napi::Value set_gate(const Napi::CallbackInfo& call, Environment&) {
+  Segment* segment = Process::get().segment();
+  int32_t stage = -1, gate = -1;
+  napi_get_value_int32(call.Env(), call[0], &stage);
+  napi_get_value_int32(call.Env(), call[1], &gate);
+  if (segment == nullptr || stage < 1 || stage >= static_cast<int32_t>(kDictionaryCapacity) || gate < 0 || gate > 255 ||
+      segment->dictionary().entry(static_cast<uint16_t>(stage)) == nullptr) {
+    return fail(call.Env(), kBadArgument, "setGate takes (stage id, gate from 0 to 255)");
+  }
+  segment->dictionary().set_gate(static_cast<uint16_t>(stage), static_cast<uint8_t>(gate));
+  return call.Env().Undefined();
+}
+
+Napi::Value api_address(const Napi::CallbackInfo& call, Environment&) {
+  return Napi::BigInt::New(call.Env(), static_cast<uint64_t>(reinterpret_cast<uintptr_t>(gpuspan_get_api_v1())));
+}
+
+Napi::Value close_lane(const Napi::CallbackInfo& call, Environment& environment) {
+  environment.producer().close();
+  return call.Env().Undefined();
+}
+
+constexpr Binding kBindings[] = {
+    {"open", setup<open>},
+    {"attach", setup<attach>},
+    {"environment", setup<environment_id>},
+    {"intern", setup<intern>},
+    {"setGate", setup<set_gate>},
+    {"apiAddress", setup<api_address>},
+    {"closeLane", setup<close_lane>},
+};
+
+}  // namespace
+
+std::span<const Binding> setup_bindings() { return kBindings; }
+
+}  // namespace gpuspan

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Record path: slices, events and batches from JavaScript. Each function decodes a few integers and calls
+// the recorder of its thread, which checks owners and tokens; what cannot be recorded is a counted loss.
+#include "arguments.h"
+
+namespace gpuspan {
+namespace {
+
+napi_value begin(napi_env env, napi_callback_info info) {
+  const Arguments<1> call(env, info);
+  Recorder* recorder = call.recorder();
+  int32_t where;
+  if (recorder != nullptr && call.integer(0, &where) && call.producer().names_entry(stage_of(where))) [[likely]] {
+    return call.number(recorder->begin(owner_of(where), stage_of(where)));
+  }
+  call.producer().lose(Loss::kInvalid);
+  return call.number(0);
+}
+
+napi_value begin_under(napi_env env, napi_callback_info info) {
+  const Arguments<2> call(env, info);
+  Recorder* recorder = call.recorder();
+  int32_t where, parent;
+  if (recorder != nullptr && call.integer(0, &where) && call.integer(1, &parent) &&
+      call.producer().names_entry(stage_of(where))) [[likely]] {
+    return call.number(recorder->begin(owner_of(where), stage_of(where), static_cast<Token>(parent)));
+  }
+  call.producer().lose(Loss::kInvalid);
+  return call.number(0);
+}
+
+napi_value end(napi_env env, napi_callback_info info) {
+  const Arguments<1> call(env, info);
+  Recorder* recorder = call.recorder();
+  int32_t token;
+  if (recorder != nullptr && call.integer(0, &token)) [[likely]] {
+    if (token != 0) recorder->end(static_cast<Token>(token));
+  } else {
+    call.producer().lose(Loss::kStale);
+  }
+  return nullptr;
+}
+
+napi_value end_with(napi_env env, napi_callback_info info) {
+  const Arguments<2> call(env, info);
+  Recorder* recorder = call.recorder();
+  int32_t token;
+  if (recorder != nullptr && call.integer(0, &token)) [[likely]] {
+    Payload payload;
+    call.payload(1, &payload);  // out of range: the slice ends without attributes
+    if (token != 0) recorder->end(static_cast<Token>(token), payload);
+  } else {
+    call.producer().lose(Loss::kStale);
+  }
+  return nullptr;
+}
+
+napi_value next(napi_env env, napi_callback_info info) {
+  const Arguments<2> call(env, info);
+  Recorder* recorder = call.recorder();
+  int32_t token, stage;
+  if (recorder != nullptr && call.integer(0, &token) && call.integer(1, &stage) &&
+      call.producer().names_entry(stage_of(stage))) [[likely]] {
+    return call.number(recorder->next(static_cast<Token>(token), stage_of(stage)));
+  }
+  call.producer().lose(Loss::kInvalid);
+  return call.number(0);
+}
+
+napi_value next_with(napi_env env, napi_callback_info info) {
+  const Arguments<3> call(env, info);
+  Recorder* recorder = call.recorder();
+  int32_t token, stage;
+  if (recorder != nullptr && call.integer(0, &token) && call.integer(1, &stage) &&
+      call.producer().names_entry(stage_of(stage))) [[likely]] {
+    Payload payload;
+    call.payload(2, &payload);
+    return call.number(recorder->next(static_cast<Token>(token), stage_of(stage), payload));
+  }
+  call.producer().lose(Loss::kInvalid);
+  return call.number(0);
+}
+
+napi_value annotate(napi_env env, napi_callback_info info) {
+  const Arguments<2> call(env, info);
+  Recorder* recorder = call.recorder();
+  int32_t token;
+  Payload payload;
+  if (recorder != nullptr && call.integer(0, &token) && call.payload(1, &payload)) {
+    if (token != 0) recorder->annotate(static_cast<Token>(token), payload);
+  } else {
+    call.producer().lose(Loss::kStale);
+  }
+  return nullptr;
+}
+
+napi_value record(napi_env env, napi_callback_info info) {
+  const Arguments<4> call(env, info);
+  Recorder* recorder = call.recorder();
+  int32_t where;
+  uint64_t start, end;
+  Payload payload;
+  if (recorder != nullptr && call.integer(0, &where) && call.producer().names_entry(stage_of(where)) &&
+      call.big(1, &start) && call.big(2, &end) && call.payload(3, &payload)) {
+    recorder->record(owner_of(where), stage_of(where), start, end, payload);
+  } else {
+    call.producer().lose(Loss::kInvalid);
+  }
+  return nullptr;
+}
+
+napi_value event(napi_env env, napi_callback_info info) {
+  const Arguments<3> call(env, info);
+  Recorder* recorder = call.recorder();
+  int32_t where, count;
+  Payload payload;
+  if (recorder != nullptr && call.integer(0, &where) && call.producer().names_entry(stage_of(where)) &&
+      call.payload(1, &payload) && call.integer(2, &count) && count >= 0 && count <= 255) {
+    recorder->event(owner_of(where), stage_of(where), payload, static_cast<uint8_t>(count));
+  } else {
+    call.producer().lose(Loss::kInvalid);
+  }
+  return nullptr;
+}
+
+napi_value lose(napi_env env, napi_callback_info info) {
+  const Arguments<1> call(env, info);
+  int32_t reason;
+  const bool known = call.integer(0, &reason) && reason >= 0 && reason <= static_cast<int32_t>(Loss::kInvalid);
+  call.producer().lose(known ? static_cast<Loss>(reason) : Loss::kInvalid);
+  return nullptr;
+}
+
+constexpr Binding kBindings[] = {
+    {"begin", begin},        {"beginUnder", begin_under}, {"end", end},       {"endWith", end_with}, {"next", next},
+    {"nextWith", next_with}, {"annotate", annotate},      {"record", record}, {"event", event},      {"lose", lose},
+};
+
+}  // namespace
+
+std::span<const Binding> slice_bindings() { return kBindings; }
+
+}  // namespace gpuspan
