@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Steps through the published slots of one lane, record by record. Slots are copied out in batches, and a batch
+// that wraps around the ring's end becomes contiguous in the copy, so a record and its payload never do. The
+// caller reads the current record's words from `words` at `base`; the copy cannot change under it.
+
+import type { SegmentHeader } from './header';
+import type { LaneCursor } from './lane';
+import {
+  FLAG,
+  KIND,
+  MAX_OWNER_CONTINUATIONS,
+  MAX_SLICE_CONTINUATIONS,
+  SLOT_BYTES,
+  SLOT_WORD,
+  SLOT_WORDS,
+} from './layout';
+import type { SegmentSource } from './source';
+
+/** What `next` found. A malformed slot is passed and counts as one slice, a broken stretch as what it held. */
+export const STEP = { end: 0, record: 1, malformed: 2 } as const;
+export type Step = (typeof STEP)[keyof typeof STEP];
+
+const BATCH_SLOTS = 1024;
+
+export class RingReader {
+  /** The copied slots. Signed, because ids kept as int32 stay small integers in V8. */
+  readonly words: Int32Array;
+  readonly bytes: Buffer;
+  readonly view: DataView;
+  /** Index in `words` of the current record. */
+  base = 0;
+  kind = 0;
+  flags = 0;
+  stage = 0;
+  /** The record's payload in `bytes`: [payloadStart, payloadEnd). */
+  payloadStart = 0;
+  payloadEnd = 0;
+  /** Slices given up with the last `malformed` step. */
+  skipped = 0;
+
+  // The copy holds slots [first, first + count) of the lane's cursor; `index` is the next one.
+  private index = 0;
+  private count = 0;
+
+  constructor(
+    private readonly source: SegmentSource,
+    private readonly header: SegmentHeader,
+  ) {
+    const memory = new ArrayBuffer(BATCH_SLOTS * SLOT_BYTES);
+    this.words = new Int32Array(memory);
+    this.bytes = Buffer.from(memory);
+    this.view = new DataView(memory);
+  }
+
+  /** Forgets what was copied: the next step is at the cursor of the lane it is given. */
+  restart(): void {
+    this.index = 0;
+    this.count = 0;
+  }
+
+  /** The lane's next record; its fields are valid until the next call. Passes the lane's cursor over it. */
+  next(lane: LaneCursor): Step {
+    if (this.index >= this.count && !this.fill(lane)) return STEP.end;
+    const slots = this.measure();
+    if (slots > this.count - this.index && lane.pending > this.count - this.index) {
+      // The record goes on behind the copy; start the copy at it.
+      this.count = 0;
+      return this.next(lane);
+    }
+    if (slots === 0 || slots > lane.pending) return this.giveUp(lane);
+    this.index += slots;
+    return this.take(lane, slots);
+  }
+
+  private take(lane: LaneCursor, slots: number): Step {
+    const base = this.base;
+    const { words } = this;
+    const wellFormed =
+      this.kind >= KIND.hostSlice &&
+      this.kind <= KIND.batchGpuSlice &&
+      (words[base + SLOT_WORD.spanId]! | words[base + SLOT_WORD.spanId + 1]!) !== 0 &&
+      (words[base + SLOT_WORD.traceId]! |
+        words[base + SLOT_WORD.traceId + 1]! |
+        words[base + SLOT_WORD.traceId + 2]! |
+        words[base + SLOT_WORD.traceId + 3]!) !==
+        0;
+    if (!wellFormed) {
+      this.skipped = 1;
+      lane.pass(slots, 1);
+      return STEP.malformed;
+    }
+    const start = (base + SLOT_WORDS) * 4;
+    this.payloadStart = start + 1;
+    this.payloadEnd = slots === 1 ? this.payloadStart : start + (slots - 1) * SLOT_BYTES;
+    lane.pass(slots, isOwner(this.kind) ? 0 : 1);
+    return STEP.record;
+  }
+
+  private giveUp(lane: LaneCursor): Step {
+    this.skipped = lane.skipPending();
+    this.restart();
+    return STEP.malformed;
+  }
+
+  // Slots of the record at `index`, 0 when its length cannot be known; more than are copied when they must be.
+  private measure(): number {
+    this.base = this.index * SLOT_WORDS;
+    const head = this.words[this.base]!;
+    this.kind = head & 0xff;
+    this.flags = (head >>> 8) & 0xff;
+    this.stage = head >>> 16;
+    if ((this.flags & FLAG.continued) === 0) return 1;
+    if (this.index + 1 >= this.count) return 2;
+    const continuations = this.bytes[(this.index + 1) * SLOT_BYTES]!;
+    const most = isOwner(this.kind) ? MAX_OWNER_CONTINUATIONS : MAX_SLICE_CONTINUATIONS;
+    return continuations === 0 || continuations > most ? 0 : 1 + continuations;
+  }
+
+  private fill(lane: LaneCursor): boolean {
+    this.restart();
+    const { ringSlots, ringOffset } = this.header;
+    const count = Math.min(lane.pending, BATCH_SLOTS);
+    if (count <= 0) return false;
+    const first = (lane.low & (ringSlots - 1)) >>> 0;
+    const straight = Math.min(count, ringSlots - first);
+    const ring = lane.offset + ringOffset;
+    if (!this.source.read(ring + first * SLOT_BYTES, straight * SLOT_BYTES, this.bytes)) return false;
+    if (straight < count) {
+      const rest = this.bytes.subarray(straight * SLOT_BYTES);
+      if (!this.source.read(ring, (count - straight) * SLOT_BYTES, rest)) return false;
+    }
+    this.count = count;
+    return true;
+  }
+}
+
+/** Root, worker and batch spans: counted apart from slices. */
+export function isOwner(kind: number): boolean {
+  return kind >= KIND.root && kind <= KIND.batch;
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Turns the ring reader's current record into spans: one, or for a batch slice also one per expanded member.
+// docs/design/spans.md lists every name, attribute and link that comes out. Parents and links were written by the
+// recorder; nothing is inferred here.
+
+import type { Attributes, HrTime, SpanKind, SpanStatus } from '@opentelemetry/api';
+import type { TimedEvent } from '@opentelemetry/sdk-trace-base';
+
+import type { Dictionary } from '../segment/dictionary';
+import type { LaneCursor } from '../segment/lane';
+import { FLAG, KIND, LOSS_NAMES, SLOT_WORD } from '../segment/layout';
+import type { Payload } from '../segment/payload';
+import { difference } from '../segment/position';
+import type { RingReader } from '../segment/ring-reader';
+import { addNanos } from '../timeline/scale';
+import type { Timeline } from '../timeline/timeline';
+import type { BatchExpander } from './expand';
+import { gpuAttributes } from './gpu-attributes';
+import { GpuspanSpan, type SpanOrigin } from './gpuspan-span';
+import type { TraceIds } from './span-id';
+import type { WorkerDescriptions } from './worker-attributes';
+
+/** The name of a root span that was given none. */
+export const DEFAULT_ROOT_NAME = 'request';
+export const BATCH_NAME = 'batch';
+
+// OpenTelemetry's enums, which cannot be imported at run time here.
+const INTERNAL = 0 as SpanKind;
+const SERVER = 1 as SpanKind;
+const STATUS_ERROR = 2;
+
+const NOTABLE_FLAGS = FLAG.dropped | FLAG.unfinished | FLAG.truncated;
+
+export class SpanAssembler {
+  constructor(
+    private readonly origin: SpanOrigin,
+    private readonly ring: RingReader,
+    private readonly payload: Payload,
+    private readonly dictionary: Dictionary,
+    private readonly timeline: Timeline,
+    private readonly workers: WorkerDescriptions,
+    private readonly batches: BatchExpander,
+    private readonly traceIds: TraceIds,
+  ) {}
+
+  /** Appends the current record's spans to `out`. False when it lacks what its kind must have. */
+  assemble(lane: LaneCursor, out: GpuspanSpan[]): boolean {
+    this.payload.decode();
+    switch (this.ring.kind) {
+      case KIND.hostSlice:
+        out.push(this.hostSlice());
+        return true;
+      case KIND.gpuSlice:
+      case KIND.batchGpuSlice:
+        return this.gpuSlice(out);
+      case KIND.root:
+        out.push(this.root());
+        return true;
+      case KIND.worker:
+        out.push(this.worker(lane));
+        return true;
+      case KIND.batch:
+        out.push(this.batch());
+        return true;
+      default:
+        this.batchSlice(out);
+        return true;
+    }
+  }
+
+  private hostSlice(): GpuspanSpan {
+    const span = this.make(this.dictionary.text(this.ring.stage), INTERNAL, this.payload.attributes, this.start());
+    if ((this.ring.flags & FLAG.firstLevel) !== 0) {
+      const at = this.ring.base + SLOT_WORD.tail;
+      span.previousLow = this.ring.words[at]!;
+      span.previousHigh = this.ring.words[at + 1]!;
+    }
+    return span;
+  }
+
+  private gpuSlice(out: GpuspanSpan[]): boolean {
+    const { gpu, batchRef } = this.payload;
+    if (gpu === undefined) return false;
+    const at = this.ring.base + SLOT_WORD.tail;
+    const start = this.start();
+    const launch = this.timeline.toEpoch(gpu.launchLow, gpu.launchHigh, true);
+    const attributes = gpuAttributes(this.payload.attributes, gpu, {
+      launch,
+      start,
+      boundNanos: this.ring.words[at]! >>> 0,
+      clamped: (this.ring.flags & FLAG.clamped) !== 0,
+      stream: this.ring.words[at + 1]! & 0xffff,
+    });
+    const stage = this.dictionary.entry(this.ring.stage);
+    const span = this.make(stage.text, INTERNAL, attributes, start);
+    out.push(span);
+    if (this.ring.kind === KIND.batchGpuSlice && batchRef !== undefined) {
+      this.expand(span, launch, batchRef.lane, batchRef.batch, batchRef.generation, out);
+    }
+    return true;
+  }
+
+  private root(): GpuspanSpan {
+    const remote = (this.ring.flags & FLAG.remoteParent) !== 0;
+    const attributes = { ...this.payload.attributes, 'gpuspan.request.level': this.ownerLevel() };
+    const span = this.make(
+      this.payload.name ?? DEFAULT_ROOT_NAME,
+      remote ? SERVER : INTERNAL,
+      attributes,
+      this.start(),
+    );
+    span.remoteParent = remote;
+    return span;
+  }
+
+  private worker(lane: LaneCursor): GpuspanSpan {
+    const { name, attributes } = this.workers.of(lane);
+    const own = { ...attributes, ...this.payload.attributes, 'gpuspan.request.level': this.ownerLevel() };
+    return this.make(name, INTERNAL, own, this.start());
+  }
+
+  private batch(): GpuspanSpan {
+    const entry = this.findBatch();
+    const attributes = { ...this.payload.attributes };
+    if (entry !== undefined) attributes['gpuspan.batch.size'] = entry.size;
+    const span = this.make(BATCH_NAME, INTERNAL, attributes, this.start());
+    if (entry !== undefined) this.batches.linkMembers(span, entry);
+    return span;
+  }
+
+  private batchSlice(out: GpuspanSpan[]): void {
+    const start = this.start();
+    const span = this.make(this.dictionary.text(this.ring.stage), INTERNAL, this.payload.attributes, start);
+    out.push(span);
+    const at = this.ring.base + SLOT_WORD.tail;
+    const head = this.ring.words[at]!;
+    this.expand(span, start, head & 0xffff, head >>> 16, this.ring.words[at + 1]! >>> 0, out);
+  }
+
+  private expand(
+    span: GpuspanSpan,
+    since: HrTime,
+    lane: number,
+    batch: number,
+    generation: number,
+    out: GpuspanSpan[],
+  ): void {
+    const entry = this.batches.find(lane, batch, generation);
+    if (entry === undefined) return;
+    this.batches.expand({ span, level: this.dictionary.entry(this.ring.stage).level, since }, entry, out);
+  }
+
+  private findBatch(): ReturnType<BatchExpander['find']> {
+    const at = this.ring.base + SLOT_WORD.tail;
+    const head = this.ring.words[at]!;
+    return this.batches.find(head & 0xffff, head >>> 16, this.ring.words[at + 1]! >>> 0);
+  }
+
+  private ownerLevel(): number {
+    return (this.ring.words[this.ring.base + SLOT_WORD.tail]! >>> 16) & 0xff;
+  }
+
+  private make(name: string, kind: SpanKind, attributes: Attributes, start: HrTime): GpuspanSpan {
+    const { words, base, flags } = this.ring;
+    const { payload } = this;
+    const at = base + SLOT_WORD.traceId;
+    const end = this.end(start);
+    const notable = (flags & NOTABLE_FLAGS) !== 0 || payload.broken || payload.losses !== undefined;
+    const span = new GpuspanSpan(
+      this.origin,
+      name,
+      kind,
+      this.traceIds.hex(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!),
+      words[base + SLOT_WORD.spanId]!,
+      words[base + SLOT_WORD.spanId + 1]!,
+      words[base + SLOT_WORD.parentSpanId]!,
+      words[base + SLOT_WORD.parentSpanId + 1]!,
+      start,
+      end,
+      notable ? this.withNotes(attributes) : attributes,
+    );
+    if (notable || payload.decoded) this.addPayload(span);
+    return span;
+  }
+
+  // What attributes cannot carry. Apart from `make`, because most slices have none of it.
+  private addPayload(span: GpuspanSpan): void {
+    const { events, status, exception, traceState, broken } = this.payload;
+    // How many were dropped nobody counted; consumers look for a value other than 0.
+    if (broken || (this.ring.flags & FLAG.dropped) !== 0) span.droppedAttributesCount = 1;
+    span.traceState = traceState;
+    if (events !== undefined || exception !== undefined) span.events = this.timedEvents(span.endTime);
+    if (status !== undefined) {
+      span.status = status.code <= STATUS_ERROR ? toStatus(status.code, status.message) : span.status;
+    } else if (exception !== undefined) {
+      span.status = toStatus(STATUS_ERROR, exception.message);
+    }
+  }
+
+  private timedEvents(end: HrTime): TimedEvent[] {
+    const { events = [], exception } = this.payload;
+    const timed: TimedEvent[] = events.map(({ name, low, high, monotonic, attributes }) => ({
+      name,
+      time: this.timeline.toEpoch(low, high, monotonic),
+      attributes,
+    }));
+    if (exception !== undefined) {
+      const attributes = { 'exception.type': exception.type, 'exception.message': exception.message };
+      timed.push({ name: 'exception', time: end, attributes });
+    }
+    return timed;
+  }
+
+  private withNotes(attributes: Attributes): Attributes {
+    const { flags } = this.ring;
+    const all = { ...attributes };
+    if ((flags & FLAG.unfinished) !== 0) all['gpuspan.unfinished'] = true;
+    if ((flags & FLAG.truncated) !== 0) all['gpuspan.truncated'] = true;
+    if ((flags & FLAG.dropped) !== 0 || this.payload.broken) all['gpuspan.dropped_attributes'] = true;
+    for (const { reason, count } of this.payload.losses ?? []) {
+      const name = LOSS_NAMES[reason];
+      if (name !== undefined && count > 0) all[`gpuspan.lost.${name}`] = count;
+    }
+    return all;
+  }
+
+  private start(): HrTime {
+    const at = this.ring.base + SLOT_WORD.start;
+    return this.timeline.toEpoch(this.ring.words[at]! >>> 0, this.ring.words[at + 1]! >>> 0, this.isMonotonic());
+  }
+
+  // Where realtime stepped back between the two, the end is placed by the slice's true duration.
+  private end(start: HrTime): HrTime {
+    const { words, base } = this.ring;
+    const at = base + SLOT_WORD.end;
+    const low = words[at]! >>> 0;
+    const high = words[at + 1]! >>> 0;
+    const monotonic = this.isMonotonic();
+    const end = this.timeline.toEpoch(low, high, monotonic);
+    if (end[0] > start[0] || (end[0] === start[0] && end[1] >= start[1])) return end;
+    const startLow = words[base + SLOT_WORD.start]! >>> 0;
+    const startHigh = words[base + SLOT_WORD.start + 1]! >>> 0;
+    const counts = Math.max(0, difference(low, high, startLow, startHigh));
+    return addNanos(start[0], start[1], this.timeline.duration(startLow, startHigh, monotonic, counts));
+  }
+
+  private isMonotonic(): boolean {
+    return (this.ring.flags & FLAG.monotonic) !== 0;
+  }
+}
+
+function toStatus(code: number, message: string): SpanStatus {
+  return message === '' ? { code } : { code, message };
+}

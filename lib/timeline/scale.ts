@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A piecewise linear map from one 64-bit counter (ticks, or CLOCK_MONOTONIC ns) to epoch time. All arithmetic is on
+// differences to the point before the stamp, which are exact doubles, so the result is within 1 ns of exact
+// interpolation and monotone between two points. On the reader's hot path: one small array is all it allocates.
+
+import type { HrTime } from '@opentelemetry/api';
+
+import { difference } from '../segment/position';
+
+export interface ScalePoint {
+  /** The counter at this point, as two u32 halves. */
+  readonly low: number;
+  readonly high: number;
+  /** Epoch time at this point. */
+  readonly seconds: number;
+  readonly nanos: number;
+  /** Nanoseconds a count from here to the next point; of the last point: beyond it. */
+  readonly slope: number;
+}
+
+const SECOND = 1e9;
+// What OTLP can carry: fixed64 nanoseconds, so 0 to about the year 2554. Only damaged segments get there.
+const LAST_SECOND = 18_446_744_072;
+// 52 days from the nearest snapshot; below it the division by SECOND is exact enough to floor.
+const MAX_OFFSET_NANOS = 2 ** 52;
+
+export class Scale {
+  /** Nanoseconds a count before the first point. */
+  slopeBefore: number;
+  private latest = 0;
+
+  /** At least one point, the counter increasing. */
+  constructor(private readonly points: ScalePoint[]) {
+    this.slopeBefore = points[0]!.slope;
+  }
+
+  /** Replaces the last point (whose slope was a guess) and appends one. */
+  extend(last: ScalePoint, next: ScalePoint): void {
+    this.points[this.points.length - 1] = last;
+    this.points.push(next);
+  }
+
+  toEpoch(low: number, high: number): HrTime {
+    const point = this.points[this.find(low, high)]!;
+    const counts = difference(low, high, point.low, point.high);
+    return addNanos(point.seconds, point.nanos, counts * (counts < 0 ? this.slopeBefore : point.slope));
+  }
+
+  /** How long `counts` lasted at the rate that held at (low, high). */
+  nanosAt(low: number, high: number, counts: number): number {
+    return counts * this.points[this.find(low, high)]!.slope;
+  }
+
+  // Index of the last point at or before the stamp, else the first. Stamps come nearly sorted, so try the last hit.
+  private find(low: number, high: number): number {
+    const { points } = this;
+    let from = 0;
+    let to = points.length - 1;
+    const guess = this.latest;
+    const hit = points[guess]!;
+    if (difference(low, high, hit.low, hit.high) >= 0) {
+      const next = points[guess + 1];
+      if (next === undefined || difference(low, high, next.low, next.high) < 0) return guess;
+      from = guess + 1;
+    } else {
+      to = guess;
+    }
+    while (from < to) {
+      const middle = (from + to + 1) >>> 1;
+      const point = points[middle]!;
+      if (difference(low, high, point.low, point.high) >= 0) from = middle;
+      else to = middle - 1;
+    }
+    this.latest = from;
+    return from;
+  }
+}
+
+/** Epoch time plus `offset` nanoseconds, rounded to a whole one and kept within what OTLP can carry. */
+export function addNanos(seconds: number, nanos: number, offset: number): HrTime {
+  const bounded = Math.max(-MAX_OFFSET_NANOS, Math.min(MAX_OFFSET_NANOS, offset));
+  const whole = nanos + Math.round(bounded);
+  const carry = Math.floor(whole / SECOND);
+  const second = seconds + carry;
+  if (second < 0) return [0, 0];
+  if (second > LAST_SECOND) return [LAST_SECOND, 0];
+  return [second, whole - carry * SECOND];
+}
