@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A batch on this thread: requests that share measurements, so that one clock read and one record serve all of them.
+// Defining it is the only step that looks at every member, and it never happens when tracing is off. Only the
+// definition throws, for members that make no sense; nothing that records does.
+import { type Attributes, type Columns, OWNER_LIMIT } from './attributes';
+import { GpuspanError } from './errors';
+import type { GpuStream } from './gpu';
+import { CLOSED, type Lane, type MemberColumns, type Token } from './lane';
+import { Loss } from './loss';
+import { BATCH_FLAG, NONE, SCRATCH } from './native';
+import { type EndOptions, handleOf, Request } from './request';
+import type { EventKind, Stage } from './stage';
+
+/** Options of `tracer.batch`. */
+export interface BatchOptions {
+  /** Attributes of the batch span. */
+  readonly attributes?: Attributes;
+}
+
+const MAX_MEMBERS = 4096;
+const ID_WORDS = SCRATCH.span / 4;
+const NO_MEMBERS: MemberColumns = { count: 0, positions: undefined, given: 0 };
+
+/** A batch. Slices end with `endSlice` and `endGpu`; `end` closes the batch itself. */
+export class Batch {
+  /** The highest level of a member, 1 to 4; -1 when nothing is recorded. */
+  readonly level: number;
+  private readonly lane: Lane | undefined;
+  private where: number;
+  private readonly members: MemberColumns;
+  private readonly ids: Int32Array | undefined;
+
+  /** @internal */
+  constructor(
+    level: number,
+    where: number,
+    lane: Lane | undefined,
+    members: MemberColumns,
+    ids: Int32Array | undefined,
+  ) {
+    this.level = level;
+    this.lane = lane;
+    this.where = where;
+    this.members = members;
+    this.ids = ids;
+  }
+
+  /** Opens a host slice of the batch; see `Request.begin`. */
+  begin(stage: Stage, parent?: Token): Token {
+    try {
+      if (stage.gate > this.level) return 0;
+      return this.lane === undefined ? 0 : this.lane.begin(this.level, this.where, stage, parent);
+    } catch {
+      return this.refuse();
+    }
+  }
+
+  /** Ends it. `columns` give every member's own span one value, in the order of the definition. */
+  endSlice(token: Token, attributes?: Attributes, columns?: Columns): void {
+    if (token === 0 || this.lane === undefined) return;
+    if (attributes === undefined && columns === undefined) this.lane.end(this.level, token);
+    else this.lane.endWith(this.level, token, attributes, columns, this.members);
+  }
+
+  /** Ends one slice, with `attributes`, and begins the next with one clock read. */
+  next(token: Token, stage: Stage, attributes?: Attributes): Token {
+    if (token === 0) return this.begin(stage);
+    try {
+      return this.lane === undefined ? 0 : this.lane.next(this.level, this.where, token, stage, attributes);
+    } catch {
+      return this.refuse();
+    }
+  }
+
+  /** The scope helper; see `Request.slice`. */
+  slice<T>(stage: Stage, body: (token: Token) => T, parent?: Token): T {
+    const token = this.begin(stage, parent);
+    return token === 0 || this.lane === undefined ? body(0) : this.lane.within(token, body);
+  }
+
+  /** A slice that is over; see `Request.record`. */
+  record(stage: Stage, start: bigint, end: bigint, attributes?: Attributes): void {
+    try {
+      if (stage.gate > this.level) return;
+      this.lane?.record(this.level, this.where, stage, start, end, attributes);
+    } catch {
+      this.refuse();
+    }
+  }
+
+  /** An instant in the innermost open slice of the batch, else in the batch span. */
+  event(event: EventKind, attributes?: Attributes): void {
+    try {
+      if (event.eventGate > this.level) return;
+      this.lane?.event(this.level, this.where, event, attributes);
+    } catch {
+      this.refuse();
+    }
+  }
+
+  /** Marks the begin of a GPU slice on `stream`. */
+  beginGpu(stage: Stage, stream: GpuStream): Token {
+    try {
+      if (stage.gate > this.level) return 0;
+      return this.lane === undefined ? 0 : this.lane.beginGpu(this.level, this.where, stage, stream.index);
+    } catch {
+      return this.refuse();
+    }
+  }
+
+  /** Marks its end on the same stream. `attributes` are the slice's, `columns` give each member one value. */
+  endGpu(token: Token, attributes?: Attributes, columns?: Columns): void {
+    if (token === 0) return;
+    this.lane?.endGpu(this.level, token, attributes, columns, this.members);
+  }
+
+  /** Adds attributes to the batch span. */
+  setAttributes(attributes: Attributes): void {
+    const lane = this.lane;
+    if (this.level < 0 || lane === undefined) return;
+    if (this.where === CLOSED) lane.lose(Loss.closed);
+    else lane.native.annotateWorker(this.where >>> 16, lane.payload.begin(OWNER_LIMIT).attributes(attributes).finish());
+  }
+
+  /** Closes the batch span; slices still open are closed and flagged. Twice is a counted loss. */
+  end(options?: EndOptions): void {
+    const { lane, where } = this;
+    if (this.level < 0 || lane === undefined) return;
+    if (where === CLOSED) {
+      lane.lose(Loss.closed);
+      return;
+    }
+    this.where = CLOSED;
+    const attributes = options?.attributes;
+    const bytes = attributes === undefined ? 0 : lane.payload.begin(OWNER_LIMIT).attributes(attributes).finish();
+    lane.native.batchEnd((where >>> 16) & ~BATCH_FLAG, bytes);
+  }
+
+  /** For gpuspan.h: records on the batch from native code of this process. 0n when it is inert. */
+  get handle(): bigint {
+    return this.ids === undefined ? 0n : handleOf(this.ids);
+  }
+
+  private refuse(): 0 {
+    this.lane?.refuse(this.level);
+    return 0;
+  }
+}
+
+/** The batch of a tracer that is off, of no live members, or without room. */
+export const INERT_BATCH = new Batch(-1, CLOSED, undefined, NO_MEMBERS, undefined);
+
+/** Marks, by owner index, the last definition that had it as a member: how duplicates show at O(1) each. */
+const seen = new Uint32Array(NONE + 1);
+let definition = 0;
+
+/** @throws GpuspanError `GPUSPAN_BATCH`: something that is no request, a duplicate, too many. */
+export function defineBatch(lane: Lane, requests: Iterable<Request>, options: BatchOptions | undefined): Batch {
+  const given = toArray(requests);
+  const { count, level, skipped } = collect(lane, given);
+  if (count === 0) return INERT_BATCH;
+  const positions = skipped ? livePositions(given, count) : undefined;
+  const bytes = lane.payload
+    .begin(OWNER_LIMIT, count * 2)
+    .attributes(options?.attributes)
+    .finish();
+  const index = lane.native.batchDefine(count, bytes);
+  if (index === NONE) return INERT_BATCH;
+  const members: MemberColumns = { count, positions, given: given.length };
+  return new Batch(level, (index | BATCH_FLAG) << 16, lane, members, lane.words.slice(0, ID_WORDS));
+}
+
+function toArray(requests: unknown): readonly unknown[] {
+  if (Array.isArray(requests)) return requests;
+  if (typeof requests === 'object' && requests !== null && Symbol.iterator in requests)
+    return [...(requests as Iterable<unknown>)];
+  throw new GpuspanError('GPUSPAN_BATCH', `a batch is made of an array of requests, got ${String(requests)}`);
+}
+
+/** Writes the members' owner indices where the addon expects them. Requests that record nothing are passed over. */
+function collect(lane: Lane, given: readonly unknown[]): { count: number; level: number; skipped: boolean } {
+  let count = 0;
+  let level = -1;
+  definition = (definition + 1) >>> 0 || 1;
+  for (let i = 0; i < given.length; i++) {
+    const request = given[i];
+    if (!(request instanceof Request)) {
+      throw new GpuspanError('GPUSPAN_BATCH', `member ${i} of a batch is not a request of this tracer`);
+    }
+    if (!isLive(request)) {
+      // Ended before its batch began: one of the races of a server, not a reason to throw.
+      if (request.level >= 0) lane.lose(Loss.closed);
+      continue;
+    }
+    const owner = request.where >>> 16;
+    if (seen[owner] === definition) throw new GpuspanError('GPUSPAN_BATCH', `member ${i} of a batch is in it twice`);
+    if (count === MAX_MEMBERS) throw new GpuspanError('GPUSPAN_BATCH', `a batch has at most ${MAX_MEMBERS} members`);
+    seen[owner] = definition;
+    lane.members[count++] = owner;
+    if (request.level > level) level = request.level;
+  }
+  return { count, level, skipped: count !== given.length };
+}
+
+function isLive(request: Request): boolean {
+  return request.level >= 0 && request.where !== CLOSED;
+}
+
+function livePositions(given: readonly unknown[], count: number): Uint32Array {
+  const positions = new Uint32Array(count);
+  let at = 0;
+  for (let i = 0; i < given.length; i++) if (isLive(given[i] as Request)) positions[at++] = i;
+  return positions;
+}

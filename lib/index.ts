@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The public API, and nothing else. test/api/public-surface.test.ts pins the names; the ESM entry re-exports them
+// from the CommonJS build (scripts/write-esm-entries.mjs), so that both share one tracer.
+export type { Attributes, AttributeValue, Columns } from './attributes';
+export type { Batch, BatchOptions } from './batch';
+export type { Carrier } from './carrier';
+export { GpuspanError, type GpuspanErrorCode } from './errors';
+export type { Gpu, GpuSource, GpuStream } from './gpu';
+export type { HeaderSource } from './headers';
+export type { Token } from './lane';
+export type { SpanExporterLike, StartOptions, WorkerOptions } from './options';
+export type { EndOptions, Request } from './request';
+export { type Declaration, defineEvents, defineStages, type EventKind, type Level, type Stage } from './stage';
+export { start } from './start';
+export type { RequestOptions, Tracer, TracerStats } from './tracer';

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// JavaScript's side of this environment's lane: the checks that the addon does not make, and the calls that requests
+// and batches have in common. One an environment, made by `start()` when tracing is on. Everything here is the record
+// path of a live owner; nothing throws except what a callback of the application throws.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Attributes, type Columns, EVENT_LIMIT, PayloadEncoder, SLICE_LIMIT } from './attributes';
+import { Loss, type LossReason } from './loss';
+import { type Native, NONE, SCRATCH } from './native';
+import type { EventKind, Level, Stage } from './stage';
+
+/** Names an open slice on the thread that began it; 0: nothing was opened. Below 2^31. */
+export type Token = number;
+
+/** `where` of an owner that has ended or was never live; see `Native.begin`. */
+export const CLOSED = NONE << 16;
+
+/** Members of a batch, for columns: how many are live, where their values stand, how many were given. */
+export interface MemberColumns {
+  readonly count: number;
+  readonly positions: Uint32Array | undefined;
+  readonly given: number;
+}
+
+const WORDS = SCRATCH.payload / 4;
+const MAX_TIME = 2n ** 63n;
+
+export class Lane {
+  readonly payload: PayloadEncoder;
+  /** The fixed part of the scratch memory: ids, in 32-bit words. */
+  readonly words: Int32Array;
+  /** Where `batchDefine` expects member indices. */
+  readonly members: Uint16Array;
+  /** `request.run` enters it, once a request; `tracer.current` looks into it. */
+  readonly ambient = new AsyncLocalStorage<unknown>();
+  /** Carriers that were refused because they were malformed. */
+  refusedCarriers = 0;
+
+  constructor(
+    readonly native: Native,
+    scratch: ArrayBuffer,
+    /** Level of new requests. */
+    readonly level: Level,
+  ) {
+    this.payload = new PayloadEncoder(native, scratch);
+    this.words = new Int32Array(scratch, 0, WORDS);
+    this.members = new Uint16Array(scratch, SCRATCH.payload);
+  }
+
+  /** Counts a slice that cannot be recorded. Returns the token of nothing. */
+  lose(reason: LossReason): 0 {
+    this.native.lose(reason);
+    return 0;
+  }
+
+  begin(level: number, where: number, stage: Stage, parent: Token | undefined): Token {
+    if (!(stage.gate <= level)) return this.refuse(level);
+    if (where === CLOSED) return this.lose(Loss.closed);
+    if (parent === undefined || parent === 0) return this.native.begin(where | stage.id);
+    return isToken(parent) ? this.native.beginUnder(where | stage.id, parent) : this.lose(Loss.invalid);
+  }
+
+  end(level: number, token: Token): void {
+    if (isToken(token)) this.native.end(token);
+    else this.refuse(level);
+  }
+
+  endWith(
+    level: number,
+    token: Token,
+    attributes: Attributes | undefined,
+    columns?: Columns,
+    members?: MemberColumns,
+  ): void {
+    if (!isToken(token)) this.refuse(level);
+    else this.native.endWith(token, this.encodeSlice(attributes, columns, members));
+  }
+
+  /** The new stage may be above the level or make no sense: then the old slice just ends. */
+  next(level: number, where: number, token: Token, stage: Stage, attributes: Attributes | undefined): Token {
+    if (!isToken(token)) {
+      this.refuse(level);
+      return this.begin(level, where, stage, undefined);
+    }
+    // What is no stage must not keep the old slice open.
+    const gate = (stage as Stage | undefined)?.gate ?? Number.NaN;
+    if (gate <= level && where !== CLOSED) {
+      if (attributes === undefined) return this.native.next(token, stage.id);
+      return this.native.nextWith(token, stage.id, this.encodeSlice(attributes));
+    }
+    if (attributes === undefined) this.native.end(token);
+    else this.native.endWith(token, this.encodeSlice(attributes));
+    return gate > level ? 0 : this.begin(level, where, stage, undefined);
+  }
+
+  /** Runs `body` inside the slice `token`, which ends when `body` has returned, resolved, thrown or rejected. */
+  within<T>(token: Token, body: (token: Token) => T): T {
+    let result: T;
+    try {
+      result = body(token);
+    } catch (error) {
+      this.fail(token, error);
+      throw error;
+    }
+    if (isThenable(result)) return this.settle(token, result) as T;
+    this.native.end(token);
+    return result;
+  }
+
+  /** Times are ns of CLOCK_MONOTONIC. */
+  record(
+    level: number,
+    where: number,
+    stage: Stage,
+    start: bigint,
+    end: bigint,
+    attributes: Attributes | undefined,
+  ): void {
+    if (!(stage.gate <= level)) this.refuse(level);
+    else if (where === CLOSED) this.lose(Loss.closed);
+    else if (!isTime(start) || !isTime(end)) this.lose(Loss.invalid);
+    else this.native.record(where | stage.id, start, end, attributes === undefined ? 0 : this.encodeSlice(attributes));
+  }
+
+  event(level: number, where: number, event: EventKind, attributes: Attributes | undefined): void {
+    if (!(event.eventGate <= level)) this.refuse(level);
+    else if (where === CLOSED) this.lose(Loss.closed);
+    else if (attributes === undefined) this.native.event(where | event.eventId, 0, 0);
+    else {
+      const bytes = this.payload.begin(EVENT_LIMIT).attributes(attributes).finish();
+      this.native.event(where | event.eventId, bytes, this.payload.items);
+    }
+  }
+
+  beginGpu(level: number, where: number, stage: Stage, stream: number): Token {
+    if (!(stage.gate <= level)) return this.refuse(level);
+    if (where === CLOSED) return this.lose(Loss.closed);
+    if (!Number.isInteger(stream)) return this.lose(Loss.invalid);
+    return stream < 0 ? this.lose(Loss.gpuDevice) : this.native.gpuBegin(where | stage.id, stream);
+  }
+
+  endGpu(
+    level: number,
+    token: Token,
+    attributes: Attributes | undefined,
+    columns?: Columns,
+    members?: MemberColumns,
+  ): void {
+    if (!isToken(token)) this.refuse(level);
+    else
+      this.native.gpuEnd(
+        token,
+        attributes === undefined && columns === undefined ? 0 : this.encodeSlice(attributes, columns, members),
+      );
+  }
+
+  /** An argument of the wrong type: a loss of a live owner, nothing for an inert one. */
+  refuse(level: number): 0 {
+    return level < 0 ? 0 : this.lose(Loss.invalid);
+  }
+
+  private encodeSlice(attributes: Attributes | undefined, columns?: Columns, members?: MemberColumns): number {
+    this.payload.begin(SLICE_LIMIT).attributes(attributes);
+    if (members !== undefined) this.payload.columns(columns, members.count, members.positions, members.given);
+    return this.payload.finish();
+  }
+
+  private fail(token: Token, error: unknown): void {
+    this.native.endWith(token, this.payload.begin(SLICE_LIMIT).error(error).finish());
+  }
+
+  private settle<V>(token: Token, result: PromiseLike<V>): PromiseLike<V> {
+    return result.then(
+      (value) => {
+        this.native.end(token);
+        return value;
+      },
+      (error: unknown) => {
+        this.fail(token, error);
+        throw error;
+      },
+    );
+  }
+}
+
+// A number that `| 0` leaves alone is an int32. The comparison with typeof comes first, because `| 0` calls valueOf
+// of objects and throws for a bigint.
+function isToken(token: unknown): token is Token {
+  return typeof token === 'number' && (token | 0) === token;
+}
+
+function isTime(time: unknown): time is bigint {
+  return typeof time === 'bigint' && time >= 0n && time < MAX_TIME;
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A request on this thread: what application code records with. Live, unsampled and inert requests are one class, so
+// that call sites stay monomorphic and tracing that is off costs one comparison. Made by the tracer; no method
+// throws, except that an error of the application's own callback passes through.
+import { type Attributes, OWNER_LIMIT } from './attributes';
+import { type Carrier, hexToWords, type TraceContext, wordsToHex } from './carrier';
+import type { GpuStream } from './gpu';
+import { writeTraceContext } from './headers';
+import { CLOSED, type Lane, type Token } from './lane';
+import { Loss } from './loss';
+import { NONE, SCRATCH } from './native';
+import type { EventKind, Stage } from './stage';
+
+/** What `leave` and `finish` take. */
+export interface EndOptions {
+  readonly attributes?: Attributes;
+}
+
+/** What a request is made of; see `startRequest`, `adoptRequest` and `inertRequest`. */
+interface Parts {
+  readonly level: number;
+  readonly where: number;
+  readonly lane?: Lane;
+  readonly ids?: Int32Array;
+  readonly passing?: TraceContext;
+  readonly id?: string;
+  readonly state?: string;
+  readonly adopted?: boolean;
+}
+
+// Indices of 32-bit words in the scratch memory and in `ids`, which is a copy of its beginning.
+const TRACE = SCRATCH.traceId / 4;
+const PARENT = SCRATCH.parent / 4;
+const ROOT = SCRATCH.root / 4;
+const PREVIOUS = SCRATCH.previous / 4;
+const HANDLE = SCRATCH.handle / 4;
+const ID_WORDS = SCRATCH.span / 4;
+const DEFAULT_NAME = 'request';
+
+/**
+ * One traced unit of work on this thread, from `tracer.request`, `tracer.trace`, `tracer.adopt` or `tracer.current`.
+ * Use it on the thread that made it; `carrier` takes it elsewhere.
+ */
+export class Request {
+  /** Stages up to this level are recorded, 1 to 4; -1: none, the request is inert or not sampled. */
+  readonly level: number;
+  /** @internal Owner index << 16, as the addon takes it; CLOSED after the end. */
+  where: number;
+  /** @internal Undefined for the inert request of a tracer that is off. */
+  readonly lane: Lane | undefined;
+  private readonly ids: Int32Array | undefined;
+  private readonly passing: TraceContext | undefined;
+  private readonly id: string | undefined;
+  private readonly state: string | undefined;
+  private readonly adopted: boolean;
+  /** What a carrier links to once the request has left. */
+  private lastLink: string | undefined;
+
+  /** @internal */
+  constructor(parts: Parts) {
+    this.level = parts.level;
+    this.where = parts.where;
+    this.lane = parts.lane;
+    this.ids = parts.ids;
+    this.passing = parts.passing;
+    this.id = parts.id;
+    this.state = parts.state;
+    this.adopted = parts.adopted ?? false;
+    this.lastLink = undefined;
+  }
+
+  /**
+   * Opens a host slice. Its parent is what the request has open on this thread, or the slice of `parent`.
+   * @returns a token for `end` or `next`; 0 when nothing was opened, which both ignore.
+   */
+  begin(stage: Stage, parent?: Token): Token {
+    try {
+      // All the work of tracing that is off. What is no stage compares false and is sorted out by the lane.
+      if (stage.gate > this.level) return 0;
+      return this.lane === undefined ? 0 : this.lane.begin(this.level, this.where, stage, parent);
+    } catch {
+      return this.refuse();
+    }
+  }
+
+  /** Ends a slice of this request; 0 is ignored. A stale, doubled or made-up token is a counted loss. */
+  end(token: Token, attributes?: Attributes): void {
+    if (token === 0 || this.lane === undefined) return;
+    if (attributes === undefined) this.lane.end(this.level, token);
+    else this.lane.endWith(this.level, token, attributes);
+  }
+
+  /** Ends one slice, with `attributes`, and begins the next at the same instant: one clock read. */
+  next(token: Token, stage: Stage, attributes?: Attributes): Token {
+    if (token === 0) return this.begin(stage);
+    try {
+      return this.lane === undefined ? 0 : this.lane.next(this.level, this.where, token, stage, attributes);
+    } catch {
+      return this.refuse();
+    }
+  }
+
+  /**
+   * Runs `body` in a slice that ends when it returns or its promise settles; a throw or rejection gives the slice
+   * error status and passes on. `body` gets the token, to be named as parent by concurrent children.
+   */
+  slice<T>(stage: Stage, body: (token: Token) => T, parent?: Token): T {
+    const token = this.begin(stage, parent);
+    return token === 0 || this.lane === undefined ? body(0) : this.lane.within(token, body);
+  }
+
+  /** A slice that is over: both times in ns of CLOCK_MONOTONIC (`tracer.now`). An end before the start is a loss. */
+  record(stage: Stage, start: bigint, end: bigint, attributes?: Attributes): void {
+    try {
+      if (stage.gate > this.level) return;
+      this.lane?.record(this.level, this.where, stage, start, end, attributes);
+    } catch {
+      this.refuse();
+    }
+  }
+
+  /** An instant in the innermost open slice, else in the worker span. */
+  event(event: EventKind, attributes?: Attributes): void {
+    try {
+      if (event.eventGate > this.level) return;
+      this.lane?.event(this.level, this.where, event, attributes);
+    } catch {
+      this.refuse();
+    }
+  }
+
+  /** Marks the begin of a GPU slice on `stream`. Its parent is the host slice open now. */
+  beginGpu(stage: Stage, stream: GpuStream): Token {
+    try {
+      if (stage.gate > this.level) return 0;
+      return this.lane === undefined ? 0 : this.lane.beginGpu(this.level, this.where, stage, stream.index);
+    } catch {
+      return this.refuse();
+    }
+  }
+
+  /** Marks its end, on the same stream. The times follow once the device has passed both marks. */
+  endGpu(token: Token, attributes?: Attributes): void {
+    if (token === 0) return;
+    this.lane?.endGpu(this.level, token, attributes);
+  }
+
+  /** Adds attributes to the root span; to the worker span where the request was adopted. */
+  setAttributes(attributes: Attributes): void {
+    const lane = this.lane;
+    if (this.level < 0 || lane === undefined) return;
+    if (this.where === CLOSED) lane.lose(Loss.closed);
+    else lane.native.annotateRoot(this.where >>> 16, lane.payload.begin(OWNER_LIMIT).attributes(attributes).finish());
+  }
+
+  /**
+   * What another thread, process or host needs to continue the request (`tracer.adopt`). Undefined when tracing is
+   * off; only the context when this request is not recorded.
+   */
+  carrier(): Carrier | undefined {
+    const context = this.context();
+    if (context === undefined) return undefined;
+    const link = this.link();
+    return {
+      v: 1,
+      trace: context.traceId,
+      root: context.spanId,
+      level: Math.max(0, this.level),
+      flags: context.sampled ? 1 : 0,
+      ...(link !== undefined && { link }),
+      ...(this.id !== undefined && { id: this.id }),
+      ...(context.state !== undefined && { state: context.state }),
+    };
+  }
+
+  /**
+   * W3C headers for an outgoing call: `traceparent`, and `tracestate` if there is one. Their parent is the root span,
+   * which is always exported; where nothing is recorded, the caller's own context is handed through. Empty when
+   * tracing is off.
+   */
+  headers(): Record<string, string> {
+    const context = this.context();
+    return context === undefined ? {} : writeTraceContext(context);
+  }
+
+  /**
+   * This worker is done with it: open slices are closed and flagged, and the worker span ends. Where the request was
+   * started it can then still be sent on (`carrier`, `headers`), get attributes and be ended; elsewhere only be sent on.
+   */
+  leave(options?: EndOptions): void {
+    this.lastLink = this.link();
+    const owner = this.close(this.adopted);
+    if (owner === NONE) return;
+    this.lane!.native.requestLeave(owner, this.encodeEnd(options));
+  }
+
+  /** Ends the request: leaves this worker and writes the root span, if it was started here. Twice is a counted loss. */
+  finish(options?: EndOptions): void {
+    const owner = this.close(true);
+    if (owner === NONE) return;
+    this.endOwner(owner, this.encodeEnd(options));
+  }
+
+  /** Ends it with error status. An Error as reason is kept as an exception. */
+  abort(reason: unknown = 'aborted'): void {
+    const owner = this.close(true);
+    if (owner === NONE) return;
+    this.endOwner(owner, this.lane!.payload.begin(OWNER_LIMIT).error(reason).finish());
+  }
+
+  /** Runs `body` with this request as `tracer.current()`, across its awaits. Once a request: it costs more than a slice. */
+  run<T>(body: () => T): T {
+    return this.lane === undefined ? body() : this.lane.ambient.run(this, body);
+  }
+
+  /** For gpuspan.h: continues the request in native code of this process. 0n when it is inert. */
+  get handle(): bigint {
+    if (this.ids === undefined) return 0n;
+    return handleOf(this.ids);
+  }
+
+  private refuse(): 0 {
+    this.lane?.refuse(this.level);
+    return 0;
+  }
+
+  private context(): TraceContext | undefined {
+    if (this.ids === undefined) return this.passing;
+    return {
+      traceId: wordsToHex(this.ids, TRACE, 4),
+      spanId: wordsToHex(this.ids, ROOT, 2),
+      sampled: true,
+      ...(this.state !== undefined && { state: this.state }),
+    };
+  }
+
+  private link(): string | undefined {
+    if (this.where === CLOSED || this.lane === undefined) return this.lastLink;
+    const { native, words } = this.lane;
+    native.requestLink(this.where >>> 16);
+    return (words[PREVIOUS]! | words[PREVIOUS + 1]!) === 0 ? this.lastLink : wordsToHex(words, PREVIOUS, 2);
+  }
+
+  /** The owner index to end, or NONE; with `forGood` no later call reaches an owner that has taken its place. */
+  private close(forGood: boolean): number {
+    const { where } = this;
+    if (this.level < 0 || this.lane === undefined) return NONE;
+    if (where === CLOSED) this.lane.lose(Loss.closed);
+    else if (forGood) this.where = CLOSED;
+    return where >>> 16;
+  }
+
+  private encodeEnd(options: EndOptions | undefined): number {
+    const attributes = options?.attributes;
+    return attributes === undefined ? 0 : this.lane!.payload.begin(OWNER_LIMIT).attributes(attributes).finish();
+  }
+
+  private endOwner(owner: number, bytes: number): void {
+    if (this.adopted) this.lane!.native.requestLeave(owner, bytes);
+    else this.lane!.native.requestFinish(owner, bytes);
+  }
+}
+
+/** The request of a tracer that is off: one for all. Not frozen, because that would make its shape differ. */
+export const INERT_REQUEST = new Request({ level: -1, where: CLOSED });
+
+/** How a request starts, checked by the tracer. */
+export interface RequestStart {
+  readonly id: string | undefined;
+  readonly name: string | undefined;
+  readonly parent: TraceContext | undefined;
+  readonly attributes: Attributes | undefined;
+}
+
+/** A new request on this lane; inert, handing the caller's context through, when it is unsampled or has no room. */
+export function startRequest(lane: Lane, { id, name, parent, attributes }: RequestStart): Request {
+  if (parent !== undefined && !parent.sampled) return inertRequest(lane, parent, id);
+  // The payload first: a getter among the attributes may itself record, and use the fixed places.
+  const payload = lane.payload.begin(OWNER_LIMIT);
+  if (name !== undefined && name !== DEFAULT_NAME) payload.name(name);
+  if (parent?.state !== undefined) payload.traceState(parent.state);
+  payload.attributes(id === undefined ? undefined : { rid: id });
+  const bytes = payload.attributes(attributes).finish();
+  lane.words.fill(0, TRACE, ROOT);
+  if (parent !== undefined) {
+    hexToWords(parent.traceId, lane.words, TRACE);
+    hexToWords(parent.spanId, lane.words, PARENT);
+  }
+  const owner = lane.native.requestStart(lane.level, bytes);
+  if (owner === NONE) return inertRequest(lane, parent, id);
+  return liveRequest(lane, owner, lane.level, id, parent?.state, false);
+}
+
+/** A request from a checked carrier; inert, handing the context through, when it is not to be recorded. */
+export function adoptRequest(lane: Lane, carrier: Carrier): Request {
+  const { words } = lane;
+  const passing: TraceContext = {
+    traceId: carrier.trace,
+    spanId: carrier.root,
+    sampled: carrier.flags === 1,
+    ...(carrier.state !== undefined && { state: carrier.state }),
+  };
+  if (carrier.flags === 0 || carrier.level === 0) return inertRequest(lane, passing, carrier.id);
+  hexToWords(carrier.trace, words, TRACE);
+  hexToWords(carrier.root, words, ROOT);
+  words[PREVIOUS] = words[PREVIOUS + 1] = 0;
+  if (carrier.link !== undefined) hexToWords(carrier.link, words, PREVIOUS);
+  const owner = lane.native.requestAdopt(carrier.level);
+  if (owner === NONE) return inertRequest(lane, passing, carrier.id);
+  return liveRequest(lane, owner, carrier.level, carrier.id, carrier.state, true);
+}
+
+/** Records nothing, but hands `passing` on. */
+export function inertRequest(lane: Lane, passing: TraceContext | undefined, id: string | undefined): Request {
+  return new Request({ level: -1, where: CLOSED, lane, ...(passing && { passing }), ...(id !== undefined && { id }) });
+}
+
+function liveRequest(
+  lane: Lane,
+  owner: number,
+  level: number,
+  id: string | undefined,
+  state: string | undefined,
+  adopted: boolean,
+): Request {
+  return new Request({
+    level,
+    where: owner << 16,
+    lane,
+    ids: lane.words.slice(0, ID_WORDS),
+    adopted,
+    ...(id !== undefined && { id }),
+    ...(state !== undefined && { state }),
+  });
+}
+
+/** The C handle in a copy of the scratch memory's ids. */
+export function handleOf(ids: Int32Array): bigint {
+  return (BigInt(ids[HANDLE + 1]! >>> 0) << 32n) | BigInt(ids[HANDLE]! >>> 0);
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `start()`: once an environment. Checks the options, and when GPUSPAN enables it, loads the addon, claims this
+// thread's lane, binds the declarations and starts delivery, in that order; whatever of it is impossible gives the
+// inert tracer with a reason. With tracing off nothing native is loaded and nothing is created.
+import { isDeepStrictEqual } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
+import { type Configuration, configure } from './config';
+import { fromNative, GpuspanError } from './errors';
+import { loadPropagation } from './headers';
+import { Lane } from './lane';
+import { loadNative, type Native } from './native';
+import { checkOptions, type StartOptions } from './options';
+import type { Delivery, DeliveryOptions } from './sinks/delivery';
+import { bindDeclarations } from './stage';
+import { Tracer } from './tracer';
+import { warn } from './warn';
+
+let started: { readonly tracer: Tracer; readonly options: StartOptions } | undefined;
+
+/**
+ * Starts tracing on this thread, if `GPUSPAN` enables it; else gives the inert tracer, whose `reason` says why. Once a
+ * thread: a second call returns the same tracer.
+ * @throws GpuspanError `GPUSPAN_OPTION` for a bad option, with tracing on or off; `GPUSPAN_STARTED` when a second call
+ * names an option with another value; `GPUSPAN_SEGMENT` or `GPUSPAN_LANE` when the option `directory` cannot be used.
+ */
+export function start(options?: StartOptions): Tracer {
+  if (started !== undefined) {
+    compareOptions(started.options, checkOptions(options));
+    return started.tracer;
+  }
+  const configuration = configure(options, process.env);
+  const tracer = configuration.enabled ? startLive(configuration, options ?? {}) : startInert(configuration);
+  started = { tracer, options: { ...options } };
+  return tracer;
+}
+
+/** Options that the second call leaves out are as the first said. */
+function compareOptions(first: StartOptions, second: StartOptions): void {
+  for (const name of Object.keys(second) as (keyof StartOptions)[]) {
+    const same = name === 'exporter' ? first[name] === second[name] : isDeepStrictEqual(first[name], second[name]);
+    if (same || second[name] === undefined) continue;
+    throw new GpuspanError(
+      'GPUSPAN_STARTED',
+      `start() was called before on this thread with another value of option '${name}'; the first call decides`,
+    );
+  }
+}
+
+function startInert(configuration: Configuration): Tracer {
+  for (const warning of configuration.warnings) warn(warning);
+  return new Tracer(undefined, configuration.reason);
+}
+
+function startLive(configuration: Configuration, options: StartOptions): Tracer {
+  const loaded = loadNative();
+  if ('reason' in loaded) return inertBecause(loaded.reason);
+  const { native } = loaded;
+  const opened = openSegment(native, configuration);
+  if (opened.reason !== '') return inertBecause(opened.reason);
+  // Variables are the process's: the first thread to start tells what is wrong with them.
+  if (opened.created || isMainThread) for (const warning of configuration.warnings) warn(warning);
+  const attached = attach(native, configuration);
+  if (typeof attached === 'string') return inertBecause(attached);
+  bindDeclarations(native, configuration.modules);
+  const lane = new Lane(native, attached.scratch, configuration.level);
+  const delivery = deliver(native, configuration, options);
+  const { exitTimeoutMillis } = configuration;
+  const gpuWanted = configuration.native.device !== 'none';
+  const tracer = new Tracer({ lane, delivery, exitTimeoutMillis, gpuWanted }, '');
+  // The thread that requests arrive at, most likely: its first one should not wait for modules to load.
+  if (isMainThread) setImmediate(loadPropagation).unref();
+  // A worker_thread's `process` emits it too, when the thread ends by itself.
+  process.on('exit', () => tracer.closeAtExit());
+  return tracer;
+}
+
+function inertBecause(reason: string): Tracer {
+  warn(`GPUSPAN is set, but nothing is recorded: ${reason}`);
+  return new Tracer(undefined, reason);
+}
+
+/** A folder from a variable that cannot be used is told, and memory takes its place. */
+function openSegment(
+  native: Native,
+  { native: config, directoryFrom }: Configuration,
+): { created: boolean; reason: string } {
+  try {
+    return { created: native.open(config).created, reason: '' };
+  } catch (error) {
+    if (directoryFrom === 'option') throw fromNative(error);
+    if (directoryFrom === 'default') return { created: false, reason: messageOf(error) };
+    const folder = JSON.stringify(config.directory);
+    warn(`GPUSPAN_DIR=${folder} cannot be used; using memory that ends with the process: ${messageOf(error)}`);
+  }
+  return openSegment(native, { native: { ...config, directory: '' }, directoryFrom: 'default' } as Configuration);
+}
+
+function attach(
+  native: Native,
+  { identity, directoryFrom }: Configuration,
+): { readonly scratch: ArrayBuffer } | string {
+  try {
+    return native.attach(identity);
+  } catch (error) {
+    // All lanes taken is a matter of load, not of code; a full folder that code asked for is.
+    if (directoryFrom === 'option') throw fromNative(error);
+    return messageOf(error);
+  }
+}
+
+// Loaded here, so that a process with tracing off does not load it.
+function deliver(native: Native, { expandLevel }: Configuration, options: StartOptions): Delivery {
+  const { startDelivery } = require('./sinks/delivery') as typeof import('./sinks/delivery');
+  const { exporter, serviceName, resourceAttributes } = options;
+  return startDelivery(native, {
+    exporter: exporter as DeliveryOptions['exporter'],
+    serviceName,
+    resourceAttributes,
+    expandLevel,
+    warn,
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

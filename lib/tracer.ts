@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The tracer: what `start()` returns, one an environment. On, it owns this thread's lane and its delivery; off, every
+// method is the inert twin's and costs a comparison. Its record-path methods (request, trace, adopt) never throw.
+import { isMainThread } from 'node:worker_threads';
+import type { Attributes } from './attributes';
+import { type Batch, type BatchOptions, defineBatch, INERT_BATCH } from './batch';
+import { type Carrier, readCarrier } from './carrier';
+import { Gpu, openGpu } from './gpu';
+import { type HeaderSource, readTraceContext } from './headers';
+import { isThenable, type Lane } from './lane';
+import type { NativeLaneStats } from './native';
+import { adoptRequest, INERT_REQUEST, inertRequest, Request, startRequest } from './request';
+import type { Delivery } from './sinks/delivery';
+import { READER_LOSS_NAMES } from './sinks/reader-loss';
+import { warnOnce } from './warn';
+
+/** How a request starts. */
+export interface RequestOptions {
+  /** The application's id of it: attribute `rid` of the root span. */
+  readonly id?: string;
+  /** Name of the root span, low in cardinality. Default `request`. */
+  readonly name?: string;
+  /** Incoming headers: the root span becomes a child of their `traceparent`, and is not recorded if that says so. */
+  readonly headers?: HeaderSource;
+  /** Attributes of the root span. */
+  readonly attributes?: Attributes;
+}
+
+/** What was recorded in this process, and what became of it. recorded = consumed + lost + inRing, in slices. */
+export interface TracerStats {
+  readonly recorded: number;
+  readonly consumed: number;
+  readonly inRing: number;
+  /** Slices lost before they were read, by reason; only those that are not 0. */
+  readonly lost: Readonly<Record<string, number>>;
+  /** Root, worker and batch spans written. */
+  readonly owners: number;
+  /** Requests and batches that were inert for want of room. */
+  readonly lostOwners: Readonly<Record<string, number>>;
+  readonly lanes: readonly NativeLaneStats[];
+  /** consumed = delivered + held + lost. */
+  readonly reader: {
+    readonly delivered: number;
+    readonly held: number;
+    readonly owners: number;
+    readonly lost: Readonly<Record<string, number>>;
+  };
+  /** Distinct names in the dictionary, and those that became `other` because it was full. */
+  readonly names: { readonly used: number; readonly overflow: number };
+  /** Malformed carriers that this environment's `adopt` refused. */
+  readonly refusedCarriers: number;
+}
+
+/**
+ * What a tracer that is on holds.
+ * @internal
+ */
+export interface LiveTracer {
+  readonly lane: Lane;
+  readonly delivery: Delivery;
+  readonly exitTimeoutMillis: number;
+  /** Whether a GPU that cannot be timed is worth a warning. */
+  readonly gpuWanted: boolean;
+}
+
+/** How long a flush waits for GPU slices in flight; a launch that runs longer comes with a later flush. */
+const GPU_FLUSH_TIMEOUT_MILLIS = 2_000;
+
+const NO_STATS: TracerStats = {
+  recorded: 0,
+  consumed: 0,
+  inRing: 0,
+  lost: {},
+  owners: 0,
+  lostOwners: {},
+  lanes: [],
+  reader: { delivered: 0, held: 0, owners: 0, lost: {} },
+  names: { used: 0, overflow: 0 },
+  refusedCarriers: 0,
+};
+
+export class Tracer {
+  private readonly lane: Lane | undefined;
+  private openedGpu: Gpu | undefined;
+  private closing: Promise<void> | undefined;
+  private closed = false;
+
+  /** @internal */
+  constructor(
+    private readonly live: LiveTracer | undefined,
+    /** Why nothing is recorded; '' when it is. */
+    readonly reason: string,
+  ) {
+    this.lane = live?.lane;
+  }
+
+  /** Whether this thread records. */
+  get enabled(): boolean {
+    return this.live !== undefined;
+  }
+
+  /** Starts a request here. It must be ended: `finish` or `abort`. */
+  request(options?: RequestOptions): Request {
+    const { lane } = this;
+    if (lane === undefined) return INERT_REQUEST;
+    try {
+      return startRequest(lane, {
+        id: toId(options?.id),
+        name: typeof options?.name === 'string' && options.name !== '' ? options.name : undefined,
+        parent: readTraceContext(options?.headers),
+        attributes: options?.attributes,
+      });
+    } catch {
+      lane.refuse(lane.level);
+      return inertRequest(lane, undefined, undefined);
+    }
+  }
+
+  /** A request around `body`: finished when it returns or resolves, aborted when it throws or rejects. */
+  trace<T>(options: RequestOptions | undefined, body: (request: Request) => T): T {
+    const request = this.request(options);
+    let result: T;
+    try {
+      result = body(request);
+    } catch (error) {
+      request.abort(error);
+      throw error;
+    }
+    if (isThenable(result) && this.lane !== undefined) return endWith(request, result) as T;
+    request.finish();
+    return result;
+  }
+
+  /** Continues a request from its carrier; match it with `leave`. What is no carrier gives an inert request. */
+  adopt(carrier: Carrier | undefined): Request {
+    const { lane } = this;
+    if (lane === undefined) return INERT_REQUEST;
+    // The sender's tracing is off.
+    if (carrier === undefined || carrier === null) return inertRequest(lane, undefined, undefined);
+    const checked = readCarrier(carrier);
+    if (checked !== undefined) return adoptRequest(lane, checked);
+    lane.refusedCarriers++;
+    warnOnce(
+      'carrier',
+      'adopt() was given something that is not a carrier of this version; such requests are not recorded (stats().refusedCarriers counts them)',
+    );
+    return inertRequest(lane, undefined, undefined);
+  }
+
+  /**
+   * Requests of this thread that share measurements. Not recorded, but allowed, are members that are inert.
+   * @throws GpuspanError `GPUSPAN_BATCH`: a duplicate, something that is no request of this thread, too many.
+   */
+  batch(requests: Iterable<Request>, options?: BatchOptions): Batch {
+    return this.lane === undefined ? INERT_BATCH : defineBatch(this.lane, requests, options);
+  }
+
+  /** The GPU of this process. Opens the device at the first call. */
+  gpu(): Gpu {
+    this.openedGpu ??=
+      this.live === undefined ? new Gpu(undefined, '', '', this.reason) : openGpu(this.live.lane, this.live.gpuWanted);
+    return this.openedGpu;
+  }
+
+  /** ns of CLOCK_MONOTONIC, for `Request.record`. */
+  now(): bigint {
+    return process.hrtime.bigint();
+  }
+
+  /** The request whose `run` this code runs in; an inert one outside of any. */
+  current(): Request {
+    const current = this.lane?.ambient.getStore();
+    return current instanceof Request ? current : INERT_REQUEST;
+  }
+
+  /** Counts for the whole process, a snapshot. */
+  stats(): TracerStats {
+    if (this.lane === undefined) return NO_STATS;
+    const { reader, ...producers } = this.lane.native.stats();
+    return {
+      ...producers,
+      reader: {
+        delivered: reader.delivered,
+        held: reader.held,
+        owners: reader.owners,
+        lost: nameReaderLosses(reader.lost),
+      },
+      refusedCarriers: this.lane.refusedCarriers,
+    };
+  }
+
+  /** Address of the C function table, for `gpuspan_use_api`; 0n when nothing is recorded. */
+  get apiAddress(): bigint {
+    return this.lane === undefined ? 0n : this.lane.native.apiAddress();
+  }
+
+  /** Resolves when everything recorded so far was delivered, or could not be. Never rejects. */
+  async flush(): Promise<void> {
+    if (this.live === undefined) return;
+    await this.live.lane.native.gpuSettle(GPU_FLUSH_TIMEOUT_MILLIS);
+    await this.live.delivery.flush();
+  }
+
+  /**
+   * Ends tracing on this thread: what is open is closed and flagged, everything is delivered. In the main thread it
+   * also ends GPU timing for the process. Recording afterwards is a counted loss. Twice is once.
+   */
+  shutdown(): Promise<void> {
+    this.closing ??= this.close();
+    return this.closing;
+  }
+
+  /** @internal At the end of this thread: the last chance, synchronous. */
+  closeAtExit(): void {
+    if (this.live === undefined || this.closed) return;
+    const { lane, exitTimeoutMillis } = this.live;
+    const deadline = performance.now() + exitTimeoutMillis;
+    lane.native.closeLane();
+    // The resolver serves all threads: only the end of the process ends it. A device that hangs gets half of the
+    // time, so that what the host recorded still goes out.
+    if (isMainThread) lane.native.gpuStop(Math.floor(exitTimeoutMillis / 2));
+    this.live.delivery.flushAtExit(Math.max(0, Math.ceil(deadline - performance.now())));
+  }
+
+  private async close(): Promise<void> {
+    if (this.live === undefined) return;
+    const { lane, exitTimeoutMillis } = this.live;
+    lane.native.closeLane();
+    await lane.native.gpuSettle(exitTimeoutMillis);
+    if (isMainThread) lane.native.gpuStop(0);
+    await this.live.delivery.shutdown();
+    this.closed = true;
+  }
+}
+
+function endWith<V>(request: Request, result: PromiseLike<V>): PromiseLike<V> {
+  return result.then(
+    (value) => {
+      request.finish();
+      return value;
+    },
+    (error: unknown) => {
+      request.abort(error);
+      throw error;
+    },
+  );
+}
+
+function toId(id: unknown): string | undefined {
+  if (typeof id === 'string') return id;
+  return typeof id === 'number' || typeof id === 'bigint' ? String(id) : undefined;
+}
+
+function nameReaderLosses(lost: readonly number[]): Record<string, number> {
+  const named: Record<string, number> = {};
+  for (const [index, count] of lost.entries())
+    if (count !== 0) named[READER_LOSS_NAMES[index] ?? `reader_${index}`] = count;
+  return named;
+}
