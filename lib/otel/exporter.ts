@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reads OpenTelemetry's exporter variables and makes the official OTLP exporter from them. `findDestination`
+// runs in start(), on the application's thread, and loads nothing; `createExporter` runs where the segment
+// is read and loads the exporter there.
+import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where spans go by the variables alone: `otlp` to an endpoint, `none` by request, `nowhere` by omission. */
+export type Destination =
+  | { readonly kind: 'otlp'; readonly endpoint: string }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'nowhere' };
+
+const DEFAULT_ENDPOINT = 'http://localhost:4318/v1/traces';
+const SUPPORTED = 'this version exports OTLP over http/protobuf';
+
+/**
+ * What the variables ask for. An exporter or protocol this version lacks, or an endpoint that is not a URL,
+ * is one warning through `warn` and then treated as unset. localhost:4318 is never assumed: an OTLP endpoint
+ * or `OTEL_TRACES_EXPORTER=otlp` must say so.
+ */
+export function findDestination(environment: Environment, warn: (message: string) => void): Destination {
+  const chosen = chosenExporter(environment, warn);
+  if (chosen === 'none') return { kind: 'none' };
+  const endpoint = configuredEndpoint(environment, warn);
+  if (endpoint === undefined && chosen !== 'otlp') return { kind: 'nowhere' };
+  warnAboutProtocol(environment, warn);
+  return { kind: 'otlp', endpoint: endpoint ?? DEFAULT_ENDPOINT };
+}
+
+/** The official exporter, configured by the OTEL_EXPORTER_OTLP_* variables of this thread's `process.env`. */
+export function createExporter(): SpanExporter {
+  const { OTLPTraceExporter } =
+    require('@opentelemetry/exporter-trace-otlp-proto') as typeof import('@opentelemetry/exporter-trace-otlp-proto');
+  return new OTLPTraceExporter();
+}
+
+// Empty counts as unset, as everywhere in OpenTelemetry.
+function value(environment: Environment, name: string): string | undefined {
+  const text = environment[name]?.trim();
+  return text === undefined || text === '' ? undefined : text;
+}
+
+function chosenExporter(environment: Environment, warn: (message: string) => void): 'otlp' | 'none' | undefined {
+  const text = value(environment, 'OTEL_TRACES_EXPORTER');
+  if (text === undefined) return undefined;
+  const names = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  const unknown = names.filter((name) => name !== 'otlp' && name !== 'none');
+  if (unknown.length > 0)
+    warn(`OTEL_TRACES_EXPORTER: ${unknown.join(', ')} is not supported and ignored; ${SUPPORTED}`);
+  if (names.includes('otlp')) return 'otlp';
+  return names.includes('none') ? 'none' : undefined;
+}
+
+function configuredEndpoint(environment: Environment, warn: (message: string) => void): string | undefined {
+  const specific = value(environment, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT');
+  if (specific !== undefined) return readable('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', specific, '', warn);
+  const general = value(environment, 'OTEL_EXPORTER_OTLP_ENDPOINT');
+  if (general === undefined) return undefined;
+  return readable('OTEL_EXPORTER_OTLP_ENDPOINT', general, 'v1/traces', warn);
+}
+
+// For messages, so without the credentials a URL may hold.
+function readable(name: string, text: string, path: string, warn: (message: string) => void): string | undefined {
+  if (!URL.canParse(text)) {
+    warn(`${name}=${text} is not a URL; it is ignored`);
+    return undefined;
+  }
+  const url = new URL(text);
+  url.username = url.password = '';
+  if (path !== '') url.pathname = url.pathname.replace(/\/?$/, `/${path}`);
+  return url.href;
+}
+
+function warnAboutProtocol(environment: Environment, warn: (message: string) => void): void {
+  for (const name of ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL']) {
+    const protocol = value(environment, name);
+    if (protocol === undefined) continue;
+    if (protocol !== 'http/protobuf') warn(`${name}=${protocol} is not supported and ignored; ${SUPPORTED}`);
+    return;
+  }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What off-thread.ts (the environment that called start) and delivery-worker.ts (the thread that reads) say
+// to each other. Everything else they share is in the segment: the lease, the flush ticket, the account.
+import type { ResourceAttributes } from '../otel/resource';
+
+/** `workerData` of the delivery worker. */
+export interface DeliveryOrder {
+  /** Holds the lease; the worker transfers it to its own environment. */
+  readonly parentEnvironment: number;
+  /** For messages only; the exporter reads the OTEL_* variables itself. */
+  readonly endpoint: string;
+  readonly serviceName: string | undefined;
+  readonly resourceAttributes: ResourceAttributes | undefined;
+  readonly expandLevel: number;
+}
+
+/** `wake`: look for a flush ticket now. `stop`: flush was done, shut the exporter down and end. */
+export type ToWorker = { readonly type: 'wake' } | { readonly type: 'stop' };
+
+/** `reading`: holds the lease and reads. */
+export type FromWorker = { readonly type: 'reading' };

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Delivery to an exporter object of the application's, on the thread that called start(): an object cannot
+// be handed to another thread. The loop is the same as the delivery worker's, in short turns. An exporter
+// that answers asynchronously gets no promise at process.exit: no event loop runs any more.
+import type { Resource } from '@opentelemetry/resources';
+import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
+import type { Native } from '../native';
+import { createResource, SCOPE } from '../otel/resource';
+import { LiveSource } from '../segment/live-source';
+import { SpanPipeline } from '../spans/pipeline';
+import type { Delivery, DeliveryOptions } from './delivery';
+import { Drain } from './drain';
+import { ExporterSink } from './exporter-sink';
+import { FLUSH_TIMEOUT_MILLIS, flush, outstanding } from './flush';
+import { LeaseWatch } from './lease';
+import { unreadLanes } from './unread';
+
+export class InlineDelivery implements Delivery {
+  readonly #native: Native;
+  readonly #options: DeliveryOptions;
+  readonly #environment: number;
+  readonly #resource: Resource;
+  readonly #sink: ExporterSink;
+  readonly #watch: LeaseWatch;
+  #drain: Drain | undefined;
+  // Slices and owners recorded when the loop last ran dry.
+  #flushedRecords = -1;
+  #stopping = false;
+  #shutdown: Promise<void> | undefined;
+
+  constructor(native: Native, options: DeliveryOptions, exporter: SpanExporter) {
+    this.#native = native;
+    this.#options = options;
+    this.#environment = native.environment();
+    this.#resource = createResource(options, options.warn);
+    this.#sink = new ExporterSink(exporter, { destination: `the exporter given to start()`, warn: options.warn });
+    this.#watch = new LeaseWatch(native, this.#environment, () => this.#read());
+    this.#watch.start();
+    if (this.#drain === undefined) {
+      options.warn(
+        'another thread of this process already delivers its slices; the exporter given here is used when that thread ends',
+      );
+    }
+    process.on('beforeExit', this.#beforeExit);
+  }
+
+  async flush(): Promise<void> {
+    if (this.#stopping) return;
+    this.#watch.try();
+    await flush(
+      this.#native,
+      () => this.#drain?.wake(),
+      () => this.#native.leaseHolder() === 0,
+      FLUSH_TIMEOUT_MILLIS,
+    );
+  }
+
+  shutdown(): Promise<void> {
+    this.#shutdown ??= this.#stop();
+    return this.#shutdown;
+  }
+
+  /** Delivers what an exporter that answers at once takes within the deadline. */
+  flushAtExit(timeoutMillis: number): void {
+    const deadline = performance.now() + timeoutMillis;
+    while (this.#drain?.turn() === true && performance.now() < deadline);
+  }
+
+  // The loop has run dry, and starting work here revives it: a natural end waits for asynchronous exporters.
+  // Once for what there is: of what an exporter refuses, something may stay outstanding for ever.
+  readonly #beforeExit = (): void => {
+    if (this.#drain === undefined || !outstanding(this.#native)) return;
+    const { recorded, owners } = this.#native.stats();
+    if (recorded + owners === this.#flushedRecords) return;
+    this.#flushedRecords = recorded + owners;
+    void this.flush();
+  };
+
+  // Called with the lease in hand. A new pipeline each time: another reader may have moved the positions meanwhile.
+  #read(): void {
+    const source = new LiveSource(this.#native);
+    const pipeline = new SpanPipeline(source, {
+      resource: this.#resource,
+      scope: SCOPE,
+      expandLevel: this.#options.expandLevel,
+    });
+    this.#drain = new Drain(this.#native, pipeline, this.#sink, {
+      environment: this.#environment,
+      unread: () => unreadLanes(source),
+      onLeaseLost: () => {
+        this.#drain = undefined;
+      },
+      onFailure: (error) => {
+        this.#drain = undefined;
+        this.#watch.stop();
+        this.#options.warn(`slices are not delivered any more: ${error instanceof Error ? error.message : error}`);
+      },
+    });
+    this.#drain.wake();
+  }
+
+  async #stop(): Promise<void> {
+    await this.flush();
+    this.#stopping = true;
+    process.off('beforeExit', this.#beforeExit);
+    this.#watch.stop();
+    this.#drain?.stop();
+    this.#drain = undefined;
+    await this.#sink.shutdown();
+  }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Default delivery, seen from an environment that called start(): it takes the reader's lease when it is
+// free, spawns the delivery worker and hands the lease to it, and has it flush at the end. All methods run
+// on the thread that called start(); nothing here is on the record path.
+import { join } from 'node:path';
+import { isMainThread, Worker } from 'node:worker_threads';
+import type { Native } from '../native';
+import type { Delivery, DeliveryOptions } from './delivery';
+import type { DeliveryOrder, FromWorker, ToWorker } from './delivery-protocol';
+import { describeUndelivered, FLUSH_TIMEOUT_MILLIS, flush, flushBlocking, outstanding } from './flush';
+import { LeaseWatch } from './lease';
+import { writeLine } from './summary';
+
+// An exporter that does not end within this is left behind; everything was flushed before.
+const STOP_TIMEOUT_MILLIS = 5_000;
+const FIRST_BACK_OFF_MILLIS = 1_000;
+const MAX_BACK_OFF_MILLIS = 60_000;
+
+// The delivery worker is not traced and does not preload what the application does. The other GPUSPAN_* variables stay:
+// GPUSPAN_PREBUILD, if set, must lead it to the same addon, in which the segment is.
+function workerEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _options, GPUSPAN: _enable, ...kept } = process.env;
+  return kept;
+}
+
+export class OffThreadDelivery implements Delivery {
+  readonly #native: Native;
+  readonly #options: DeliveryOptions;
+  readonly #endpoint: string;
+  readonly #environment: number;
+  readonly #watch: LeaseWatch;
+  #worker: Worker | undefined;
+  #backOffMillis = FIRST_BACK_OFF_MILLIS;
+  #stopping = false;
+  #shutdown: Promise<void> | undefined;
+
+  constructor(native: Native, options: DeliveryOptions, endpoint: string) {
+    this.#native = native;
+    this.#options = options;
+    this.#endpoint = endpoint;
+    this.#environment = native.environment();
+    this.#watch = new LeaseWatch(native, this.#environment, () => this.#spawn());
+    this.#watch.start();
+  }
+
+  async flush(): Promise<void> {
+    if (this.#stopping) return;
+    this.#watch.try();
+    await flush(
+      this.#native,
+      () => this.#wake(),
+      () => this.#watch.backingOff,
+      FLUSH_TIMEOUT_MILLIS,
+    );
+  }
+
+  shutdown(): Promise<void> {
+    this.#shutdown ??= this.#stop();
+    return this.#shutdown;
+  }
+
+  flushAtExit(timeoutMillis: number): void {
+    if (this.#stopping) return;
+    this.#watch.try();
+    // A worker_thread leaves the rest to the reader, unless the reader goes down with it.
+    if (this.#worker === undefined && !isMainThread) return;
+    if (!outstanding(this.#native)) return;
+    const isRead = this.#native.leaseHolder() !== 0;
+    if (isRead && flushBlocking(this.#native, () => this.#wake(), timeoutMillis)) return;
+    const why = isRead ? `within ${timeoutMillis} ms` : 'because no delivery worker could be started';
+    writeLine(`${describeUndelivered(this.#native)} were not delivered to ${this.#endpoint} ${why}`);
+  }
+
+  #wake(): void {
+    this.#send({ type: 'wake' });
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker?.postMessage(message);
+  }
+
+  // Called with the lease in hand, which the worker takes over when it is up.
+  #spawn(): void {
+    // The last worker is gone, but its end not yet told here: that comes first, then the next poll.
+    if (this.#worker !== undefined) {
+      this.#native.leaseRelease(this.#environment);
+      return;
+    }
+    const order: DeliveryOrder = {
+      parentEnvironment: this.#environment,
+      endpoint: this.#endpoint,
+      serviceName: this.#options.serviceName,
+      resourceAttributes: this.#options.resourceAttributes,
+      expandLevel: this.#options.expandLevel,
+    };
+    try {
+      const worker = new Worker(join(__dirname, 'delivery-worker.js'), {
+        name: 'gpuspan-delivery',
+        argv: [],
+        execArgv: [],
+        env: workerEnvironment(),
+        stdout: false,
+        stderr: false,
+        workerData: order,
+      });
+      this.#worker = worker;
+      this.#follow(worker);
+      worker.unref(); // last: listening for messages refs it again
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #follow(worker: Worker): void {
+    let cause: unknown;
+    worker.on('error', (error) => (cause = error));
+    worker.on('message', (message: FromWorker) => {
+      if (message.type === 'reading') this.#backOffMillis = FIRST_BACK_OFF_MILLIS;
+    });
+    worker.on('exit', (code) => {
+      this.#worker = undefined;
+      this.#native.leaseRelease(this.#environment); // still ours if it ended before taking it over
+      if (!this.#stopping && (cause !== undefined || code !== 0)) this.#failed(cause ?? `exit code ${code}`);
+    });
+  }
+
+  #failed(cause: unknown): void {
+    this.#native.leaseRelease(this.#environment);
+    this.#watch.backOff(this.#backOffMillis);
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    this.#options.warn(`the delivery worker ended (${reason}); next attempt in ${this.#backOffMillis / 1000} s`);
+    this.#backOffMillis = Math.min(this.#backOffMillis * 2, MAX_BACK_OFF_MILLIS);
+  }
+
+  async #stop(): Promise<void> {
+    await this.flush();
+    this.#stopping = true;
+    this.#watch.stop();
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    worker.ref(); // or a process with nothing else to do would end before the promise resolves
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => void worker.terminate(), STOP_TIMEOUT_MILLIS);
+      worker.once('exit', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      this.#send({ type: 'stop' });
+    });
+  }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What OpenTelemetry's variables make of delivery: destination, warnings, resource.
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type Environment, findDestination } from '../../lib/otel/exporter';
+import { createResource, SCOPE } from '../../lib/otel/resource';
+
+function find(environment: Environment) {
+  const warnings: string[] = [];
+  const destination = findDestination(environment, (message) => warnings.push(message));
+  return { destination, warnings };
+}
+
+const LOCAL = 'http://localhost:4318';
+
+describe('the destination', () => {
+  it.each<[string, Environment, string]>([
+    ['the general endpoint with the path of traces', { OTEL_EXPORTER_OTLP_ENDPOINT: LOCAL }, `${LOCAL}/v1/traces`],
+    [
+      'the general endpoint below its own path',
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://h:1/otlp/' },
+      'http://h:1/otlp/v1/traces',
+    ],
+    ['the endpoint of traces as it is', { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://h:1/t' }, 'http://h:1/t'],
+    [
+      'the endpoint of traces before the general one',
+      { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://h:1/t', OTEL_EXPORTER_OTLP_ENDPOINT: LOCAL },
+      'http://h:1/t',
+    ],
+    ['the default endpoint when the exporter is asked for', { OTEL_TRACES_EXPORTER: 'otlp' }, `${LOCAL}/v1/traces`],
+    [
+      'an endpoint named without its credentials',
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://user:secret@h:1' },
+      'https://h:1/v1/traces',
+    ],
+  ])('is %s', (_, environment, endpoint) => {
+    expect(find(environment)).toEqual({ destination: { kind: 'otlp', endpoint }, warnings: [] });
+  });
+
+  it('is nowhere when nothing is set or what is set is empty', () => {
+    expect(find({})).toEqual({ destination: { kind: 'nowhere' }, warnings: [] });
+    expect(find({ OTEL_EXPORTER_OTLP_ENDPOINT: ' ', OTEL_TRACES_EXPORTER: '' }).destination).toEqual({
+      kind: 'nowhere',
+    });
+  });
+
+  it('is none by request, without a warning, whatever endpoint is set', () => {
+    const environment = { OTEL_TRACES_EXPORTER: 'none', OTEL_EXPORTER_OTLP_ENDPOINT: LOCAL };
+    expect(find(environment)).toEqual({ destination: { kind: 'none' }, warnings: [] });
+  });
+
+  it('warns once about an exporter of another name and goes by the endpoint', () => {
+    const { destination, warnings } = find({
+      OTEL_TRACES_EXPORTER: 'zipkin,console',
+      OTEL_EXPORTER_OTLP_ENDPOINT: LOCAL,
+    });
+    expect(destination.kind).toBe('otlp');
+    expect(warnings).toEqual([
+      'OTEL_TRACES_EXPORTER: zipkin, console is not supported and ignored; this version exports OTLP over http/protobuf',
+    ]);
+  });
+
+  it.each(['grpc', 'http/json'])('warns once about protocol %s and uses http/protobuf', (protocol) => {
+    const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: LOCAL, OTEL_EXPORTER_OTLP_PROTOCOL: protocol };
+    const { destination, warnings } = find(environment);
+    expect(destination.kind).toBe('otlp');
+    expect(warnings).toEqual([
+      `OTEL_EXPORTER_OTLP_PROTOCOL=${protocol} is not supported and ignored; this version exports OTLP over http/protobuf`,
+    ]);
+  });
+
+  it('warns about an endpoint that is not a URL and takes it for unset', () => {
+    const { destination, warnings } = find({ OTEL_EXPORTER_OTLP_ENDPOINT: 'not a url' });
+    expect(destination).toEqual({ kind: 'nowhere' });
+    expect(warnings).toEqual(['OTEL_EXPORTER_OTLP_ENDPOINT=not a url is not a URL; it is ignored']);
+  });
+});
+
+describe('the resource', () => {
+  const warnings: string[] = [];
+  const attributes = (options: Parameters<typeof createResource>[0]) =>
+    createResource(options, (message) => warnings.push(message)).attributes;
+
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    warnings.length = 0;
+  });
+
+  it('describes the process and names itself as the SDK', () => {
+    expect(attributes({})).toMatchObject({
+      'service.name': 'unknown_service:node',
+      'process.pid': process.pid,
+      'process.runtime.name': 'nodejs',
+      'process.runtime.version': process.versions.node,
+      'telemetry.sdk.name': 'gpuspan',
+      'telemetry.sdk.language': 'nodejs',
+      'telemetry.sdk.version': SCOPE.version,
+      'host.name': expect.any(String),
+    });
+  });
+
+  it('prefers options to OTEL_SERVICE_NAME, and that to OTEL_RESOURCE_ATTRIBUTES', () => {
+    vi.stubEnv('OTEL_RESOURCE_ATTRIBUTES', 'service.name=from-list,region=eu%2C1,host.name=h');
+    expect(attributes({})).toMatchObject({ 'service.name': 'from-list', region: 'eu,1', 'host.name': 'h' });
+    vi.stubEnv('OTEL_SERVICE_NAME', 'from-name');
+    expect(attributes({})['service.name']).toBe('from-name');
+    const given = attributes({ serviceName: 'given', resourceAttributes: { region: 'us', rank: 3 } });
+    expect(given).toMatchObject({ 'service.name': 'given', region: 'us', rank: 3 });
+    expect(warnings).toEqual([]);
+  });
+
+  it('warns about a list of attributes that cannot be read', () => {
+    vi.stubEnv('OTEL_RESOURCE_ATTRIBUTES', 'region');
+    attributes({});
+    expect(warnings).toEqual(['OTEL_RESOURCE_ATTRIBUTES=region is not a list of key=value pairs; it is ignored']);
+  });
+});
