@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `npm run demo`: starts the text server with tracing on and an OTLP receiver, sends it requests, and shows what
+// came of them: continuations, time per stage on host and GPU, losses, and a file with all spans.
+
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { OtlpJsonFile, query, startReceiver } from 'gpuspan/testing';
+import { makeJobs, makeReference, sendJobs } from './demo/clients.mjs';
+import { forwardTo } from './demo/forward.mjs';
+import { readOptions, USAGE } from './demo/options.mjs';
+import { describeGpuTimes, lossesOf, stageTable } from './demo/report.mjs';
+import { startService } from './demo/service.mjs';
+import { buildDevice } from './setup.mjs';
+
+const SHOWN = 5;
+/** The reference takes a few milliseconds a token. */
+const MOST_COMPARED = 64;
+
+/** Runs the requests through a service. @returns what is to be reported, and whether all is well */
+async function runRequests(options, endpoint) {
+  const jobs = makeJobs(options.requests, options.corpus);
+  const reference = makeReference(options.corpus);
+  const service = await startService({ ...options, endpoint });
+  const began = performance.now();
+  const answers = await sendJobs(service.url, jobs);
+  const millis = performance.now() - began;
+  const mapped = service.pids.filter(mapsAddon);
+  const stats = await service.stop();
+
+  const failed = answers.filter(({ status }) => status !== 200);
+  const compared = jobs.slice(0, MOST_COMPARED);
+  const equal = compared.filter((job, i) => answers[i].text === reference(job)).length;
+  jobs.slice(0, SHOWN).forEach(({ prompt }, i) => {
+    console.log(`  ${prompt} ...${answers[i].text.replaceAll('\n', ' ')}`);
+  });
+  console.log(`\n${jobs.length - failed.length} of ${jobs.length} requests succeeded in ${millis.toFixed(0)} ms`);
+  if (failed.length > 0) console.log(`  the first failure: ${failed[0].status} ${failed[0].text.trim()}`);
+  console.log(`${equal} of ${compared.length} continuations equal the CPU reference`);
+  console.log(`device: ${service.device.kind}, ${service.device.name}`);
+  return { stats, mapped, good: failed.length === 0 && equal === compared.length };
+}
+
+async function runTraced(options) {
+  const out = openFile(resolve(options.out));
+  const endpoint = process.env.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const forward = endpoint ? forwardTo(endpoint) : undefined;
+  const onExport = (request) => {
+    out.write(request);
+    forward?.write(request);
+  };
+  const receiver = await startReceiver({ onExport });
+  try {
+    const { stats, good } = await runRequests(options, receiver.url);
+    reportTimes(receiver.spans);
+    const lossless = reportLosses(stats);
+    console.log(`\n${receiver.spans.length} spans as OTLP JSON in ${out.path}`);
+    return good && lossless && (await reportForward(forward));
+  } finally {
+    await receiver.close();
+    out.close();
+  }
+}
+
+async function runUntraced(options) {
+  const { mapped, good } = await runRequests(options, undefined);
+  console.log(
+    mapped.length === 0
+      ? '\ntracing is off: no process has loaded the addon of gpuspan'
+      : `\ntracing is off, but the addon of gpuspan is loaded in process ${mapped.join(' and ')}`,
+  );
+  return good && mapped.length === 0;
+}
+
+function reportTimes(spans) {
+  console.log(`GPU times: ${describeGpuTimes(spans)}`);
+  console.log(`\n${stageTable(spans)}`);
+  const tree = query(spans);
+  const roots = spans.filter(({ name, attributes }) => name === 'request' && 'gpuspan.request.level' in attributes);
+  console.log(`\n${roots.length} root spans, ${tree.orphans().length} orphans`);
+}
+
+function reportLosses(stats) {
+  let lossless = true;
+  for (const [name, one] of Object.entries(stats)) {
+    const losses = lossesOf(one);
+    lossless &&= losses.length === 0;
+    const lost = losses.map(([reason, count]) => `${count} ${reason}`).join(', ') || 'none';
+    console.log(`losses of the ${name}: ${lost} (${one.recorded} slices recorded, ${one.reader.delivered} delivered)`);
+  }
+  return lossless;
+}
+
+async function reportForward(forward) {
+  if (!forward) return true;
+  const problem = await forward.problem();
+  console.log(problem ? `not forwarded to ${forward.url}: ${problem}` : `forwarded to ${forward.url}`);
+  return problem === undefined;
+}
+
+function openFile(path) {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    return new OtlpJsonFile(path);
+  } catch (error) {
+    throw new UsageError(`--out: ${error.message}`);
+  }
+}
+
+/** Whether gpuspan's addon is mapped into a process; false where the system does not tell. */
+function mapsAddon(pid) {
+  const maps = `/proc/${pid}/maps`;
+  return (
+    existsSync(maps) &&
+    readFileSync(maps, 'utf8')
+      .split('\n')
+      .some((line) => /\/gpuspan[^/]*\.node$/.test(line))
+  );
+}
+
+class UsageError extends Error {}
+
+function readArguments() {
+  try {
+    return readOptions(process.argv.slice(2));
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+}
+
+try {
+  const options = readArguments();
+  if (options.help) {
+    console.log(USAGE);
+  } else {
+    buildDevice();
+    process.exitCode = (await (options.off ? runUntraced(options) : runTraced(options))) ? 0 : 1;
+  }
+} catch (error) {
+  console.error(`demo: ${error.message}${error instanceof UsageError ? `\n\n${USAGE}` : ''}`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The demo's command line. Called by demo.mjs before anything is built or started.
+
+import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { DEVICES } from '../device.mjs';
+
+export const USAGE = `npm run demo -- [options]
+  --requests N   how many requests to send at once (default 32)
+  --device D     ${DEVICES.join(', ')} (default auto: OpenCL where there is a device for it)
+  --off          with tracing off
+  --out FILE     where the spans go as OTLP JSON, one export request a line (default out/text-server.jsonl)
+  --corpus FILE  the text that the model is fitted on (default: the project's Markdown)
+  --help         this text`;
+
+const MOST_REQUESTS = 10_000;
+
+/** Throws an Error whose message is for the user. */
+export function readOptions(args) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      requests: { type: 'string', default: '32' },
+      device: { type: 'string', default: 'auto' },
+      off: { type: 'boolean', default: false },
+      out: { type: 'string', default: 'out/text-server.jsonl' },
+      corpus: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const requests = Number(values.requests);
+  if (!Number.isInteger(requests) || requests < 1 || requests > MOST_REQUESTS)
+    throw new Error(`--requests must be an integer from 1 to ${MOST_REQUESTS}, got '${values.requests}'`);
+  if (!DEVICES.includes(values.device))
+    throw new Error(`--device must be one of ${DEVICES.join(', ')}, got '${values.device}'`);
+  if (values.corpus !== undefined && !existsSync(values.corpus)) throw new Error(`--corpus: no file ${values.corpus}`);
+  if (values.out === '') throw new Error('--out needs the name of a file');
+  return { ...values, requests };
+}

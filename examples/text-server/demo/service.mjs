@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Starts the text server as a child process, as an operator would: everything about tracing is in its environment.
+// Called by demo.mjs.
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const SERVER = fileURLToPath(new URL('../server.mjs', import.meta.url));
+
+/**
+ * @param {{ device: string, corpus?: string, endpoint?: string }} options without `endpoint` tracing is off
+ */
+export async function startService({ device, corpus, endpoint }) {
+  const args = ['--port', '0', '--device', device, ...(corpus === undefined ? [] : ['--corpus', corpus])];
+  const server = fork(SERVER, args, { env: environment(endpoint), execArgv: [] });
+  const ready = await nextMessage(server, 'start');
+  return {
+    /** @type {string} */ url: ready.url,
+    /** @type {{ kind: string, name: string }} */ device: ready.device,
+    /** @type {number[]} */ pids: ready.pids,
+    /** Ends both processes. @returns {Promise<Record<string, object>>} `tracer.stats()` of each */
+    async stop() {
+      server.send('stop');
+      const { stats } = await nextMessage(server, 'stop');
+      if (server.exitCode === null) await once(server, 'exit');
+      return stats;
+    },
+  };
+}
+
+/** What the user set for gpuspan stays, but the spans go to the demo's receiver, and --off means off. */
+function environment(endpoint) {
+  const env = { ...process.env };
+  delete env.GPUSPAN;
+  if (endpoint === undefined) return env;
+  for (const name of Object.keys(env)) if (/^OTEL_(EXPORTER|TRACES|SDK)_/.test(name)) delete env[name];
+  // The example computes on OpenCL, also where CUDA is installed.
+  return { GPUSPAN_DEVICE: 'opencl', ...env, GPUSPAN: '1', OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
+}
+
+async function nextMessage(child, what) {
+  const exited = new AbortController();
+  const onExit = (code) => exited.abort(new Error(`the server did not ${what}: it ended with exit code ${code}`));
+  child.once('exit', onExit);
+  try {
+    const [message] = await once(child, 'message', { signal: exited.signal });
+    return message;
+  } catch (error) {
+    throw exited.signal.reason ?? error;
+  } finally {
+    child.off('exit', onExit);
+  }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The demo's command line: what it refuses, and the endpoint of the user's own collector.
+import { startReceiver } from 'gpuspan/testing';
+import { expect, it, onTestFinished } from 'vitest';
+import { CORPUS, runDemo } from './run-demo';
+
+it.each([
+  [['--requests', '0'], /--requests must be an integer from 1 to 10000, got '0'/],
+  [['--requests', 'many'], /--requests must be an integer/],
+  [['--device', 'cuda'], /--device must be one of auto, opencl, threads, got 'cuda'/],
+  [['--corpus', 'nowhere.txt'], /--corpus: no file nowhere.txt/],
+  [['--out', '/dev/null/spans.jsonl'], /--out: E/],
+  [['--fast'], /Unknown option '--fast'/],
+])('refuses %j with a message and exit code 2', async (args, message) => {
+  const run = await runDemo(args);
+  expect(run.stderr).toMatch(message);
+  expect(run.stderr).toContain('npm run demo -- [options]');
+  expect(run.status).toBe(2);
+});
+
+it('explains its options with --help', async () => {
+  const run = await runDemo(['--help']);
+  expect(run.status).toBe(0);
+  expect(run.stdout).toContain('--device D');
+});
+
+it('answers the same with --off, whatever GPUSPAN says, and records nothing', async () => {
+  const run = await runDemo(['--off', '--device', 'threads', '--corpus', CORPUS, '--requests', '4'], { GPUSPAN: '1' });
+  expect(run.status, run.stdout + run.stderr).toBe(0);
+  expect(run.stdout).toContain('4 of 4 continuations equal the CPU reference');
+  expect(run.stdout).toContain('tracing is off: no process has loaded the addon of gpuspan');
+  expect(run.spans).toEqual([]);
+});
+
+it('also exports to the endpoint that the user has set', async () => {
+  const receiver = await startReceiver();
+  onTestFinished(() => receiver.close());
+  const args = ['--device', 'threads', '--corpus', CORPUS, '--requests', '2'];
+  const run = await runDemo(args, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+  expect(run.status, run.stdout + run.stderr).toBe(0);
+  expect(run.stdout).toContain(`forwarded to ${receiver.url}/v1/traces`);
+  expect(receiver.spans.length).toBeGreaterThan(0);
+  expect(new Set(receiver.spans.map(({ spanId }) => spanId))).toEqual(new Set(run.spans.map(({ spanId }) => spanId)));
+});
+
+it('fails, and says so, when that endpoint refuses', async () => {
+  const receiver = await startReceiver({ status: 503 });
+  onTestFinished(() => receiver.close());
+  const args = ['--device', 'threads', '--corpus', CORPUS, '--requests', '2'];
+  const run = await runDemo(args, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+  expect(run.stdout).toContain(`not forwarded to ${receiver.url}/v1/traces: it answered 503`);
+  expect(run.status).toBe(1);
+});

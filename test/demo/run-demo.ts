@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs the demo as a user does, in a process of its own, and reads what it wrote. Used by the tests of this folder.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ReceivedSpan, readOtlpJsonFile, spansOf } from 'gpuspan/testing';
+import { onTestFinished, type TestContext } from 'vitest';
+import { openDevice } from '../../examples/text-server/device.mjs';
+import { buildDevice } from '../../examples/text-server/setup.mjs';
+
+const DEMO = join(__dirname, '../../examples/text-server/demo.mjs');
+
+/** Text enough for the model, so that a test does not depend on the project's documentation. */
+export const CORPUS = join(__dirname, 'corpus.txt');
+
+export interface DemoRun {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly spans: readonly ReceivedSpan[];
+}
+
+/** A folder that is removed after the test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'gpuspan-demo-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export function runDemo(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<DemoRun> {
+  const folder = temporaryFolder();
+  const child = spawn(process.execPath, [DEMO, '--out', 'spans.jsonl', ...args], {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status) => {
+      const files = readdirSync(folder);
+      const spans = files.flatMap((file) => readOtlpJsonFile(join(folder, file)).flatMap(spansOf));
+      resolve({ status, ...output, spans });
+    });
+  });
+}
+
+/** Builds the example's addon, and skips the test where it has no OpenCL device; CI forbids the skip. */
+export function needOpenCl(context: TestContext): void {
+  buildDevice();
+  try {
+    openDevice('opencl', { weights: new Int8Array(256), noise: new Int32Array(1024) });
+  } catch (error) {
+    context.skip((error as Error).message);
+  }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The text server by itself, started as its users start it: bad requests, clients that go away, a worker that dies,
+// and what is left of gpuspan when tracing is off.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Receiver, query, startReceiver } from 'gpuspan/testing';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { buildDevice } from '../../examples/text-server/setup.mjs';
+import { CORPUS } from './run-demo';
+
+const SERVER = join(__dirname, '../../examples/text-server/server.mjs');
+const ERROR = 2;
+
+interface Service {
+  readonly server: ChildProcess;
+  readonly url: string;
+  readonly pids: readonly number[];
+}
+
+async function startServer(env: NodeJS.ProcessEnv = {}): Promise<Service> {
+  const args = ['--port', '0', '--device', 'threads', '--corpus', CORPUS];
+  const server = fork(SERVER, args, { env: { ...process.env, ...env }, execArgv: [] });
+  onTestFinished(async () => {
+    if (server.exitCode !== null || server.signalCode !== null) return;
+    server.kill('SIGTERM');
+    await once(server, 'exit');
+  });
+  const [{ url, pids }] = (await once(server, 'message')) as [Service];
+  return { server, url, pids };
+}
+
+async function startTraced(): Promise<Service & { readonly receiver: Receiver }> {
+  const receiver = await startReceiver();
+  onTestFinished(() => receiver.close());
+  const service = await startServer({ GPUSPAN: '1', OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+  return { ...service, receiver };
+}
+
+async function stopServer({ server }: Service): Promise<void> {
+  const exited = once(server, 'exit');
+  server.kill('SIGTERM');
+  await exited;
+}
+
+const generate = (url: string, body: unknown, init: RequestInit = {}) =>
+  fetch(`${url}/generate`, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body), ...init });
+
+beforeAll(() => {
+  buildDevice();
+});
+
+describe('the text server', () => {
+  it('refuses bad jobs with status 400 and a reason, and other addresses with 404', async () => {
+    const { url } = await startServer();
+    const refused: [unknown, RegExp][] = [
+      ['{', /not JSON/],
+      ['null', /prompt must be/],
+      [{ prompt: '' }, /prompt must be/],
+      [{ prompt: 'x'.repeat(4001) }, /prompt must be/],
+      [{ prompt: 'The', max_tokens: 0 }, /max_tokens must be/],
+      [{ prompt: 'The', max_tokens: 'many' }, /max_tokens must be/],
+      [{ prompt: 'The', seed: -1 }, /seed must be/],
+    ];
+    for (const [body, message] of refused) {
+      const response = await generate(url, body);
+      expect(response.status).toBe(400);
+      expect(await response.text()).toMatch(message);
+    }
+    expect((await fetch(`${url}/health`)).status).toBe(404);
+  });
+
+  it('answers the same prompt with the same text, in whatever company', async () => {
+    const { url } = await startServer();
+    const ask = async (prompt: string) => (await generate(url, { prompt, max_tokens: 12 })).text();
+    const alone = await ask('The harbour');
+    const others = ['When the', 'A boat that', 'In winter the sea', 'Nobody'];
+    const [together] = await Promise.all(['The harbour', ...others].map(ask));
+    expect(together).toBe(alone);
+  });
+
+  it('makes a request the child of the caller that its headers name, and the root of a trace without them', async () => {
+    const service = await startTraced();
+    const [traceId, spanId] = ['0af7651916cd43dd8448eb211c80319c', 'b7ad6b7169203331'];
+    const headers = { traceparent: `00-${traceId}-${spanId}-01` };
+    await (await generate(service.url, { prompt: 'A boat' }, { headers })).text();
+    await (await generate(service.url, { prompt: 'A boat' })).text();
+    await stopServer(service);
+
+    const [child, root] = query(service.receiver.spans)
+      .roots()
+      .filter(({ name }) => name === 'request');
+    expect([child!.traceId, child!.parentSpanId]).toEqual([traceId, spanId]);
+    expect(root!.parentSpanId).toBe('');
+    expect(root!.traceId).not.toBe(traceId);
+  });
+
+  it('links the stages of a request one to the next, from process to process', async () => {
+    const service = await startTraced();
+    await (await generate(service.url, { prompt: 'A boat that', max_tokens: 3 })).text();
+    await stopServer(service);
+
+    const tree = query(service.receiver.spans);
+    const previous = (name: string) => tree.links(tree.byName(name)[0]!).map((span) => span.name);
+    expect(previous('tokenize')).toEqual([]);
+    expect(previous('dispatch')).toEqual(['tokenize']);
+    expect(previous('queue_wait')).toEqual(['dispatch']);
+    expect(previous('prefill')).toEqual(['queue_wait']);
+    expect(previous('decode')).toEqual(['prefill']);
+  });
+
+  it('ends the trace of a client that goes away with an error, in both processes', async () => {
+    const service = await startTraced();
+    const gone = new AbortController();
+    const response = await generate(service.url, { prompt: 'The', max_tokens: 10_000 }, { signal: gone.signal });
+    const reader = response.body!.getReader();
+    await reader.read();
+    gone.abort();
+    await expect(reader.read()).rejects.toThrow(/abort/);
+    await stopServer(service);
+
+    const tree = query(service.receiver.spans);
+    const [root] = tree.byName('request');
+    expect(root!.status).toEqual({ code: ERROR, message: 'the client went away' });
+    expect(tree.orphans()).toEqual([]);
+    const events = service.receiver.spans.flatMap((span) => span.events.map(({ name }) => name));
+    expect(events).toContain('cancelled');
+  });
+
+  it('cuts off what it streams and ends with exit code 1 when its worker dies', async () => {
+    const service = await startTraced();
+    const exited = once(service.server, 'exit');
+    const response = await generate(service.url, { prompt: 'The', max_tokens: 10_000 });
+    process.kill(service.pids[1]!, 'SIGKILL');
+    await expect(response.text()).rejects.toThrow();
+    expect(await exited).toEqual([1, null]);
+    const [root] = query(service.receiver.spans).byName('request');
+    expect(root!.status).toEqual({ code: ERROR, message: 'the worker ended: SIGKILL' });
+  });
+});
+
+describe.runIf(process.platform === 'linux')('the text server with GPUSPAN unset', () => {
+  const filesOf = (pid: number) =>
+    readdirSync(`/proc/${pid}/fd`).map((fd) => {
+      try {
+        return readlinkSync(`/proc/${pid}/fd/${fd}`);
+      } catch {
+        return ''; // Closed in the meantime.
+      }
+    });
+
+  it('maps no addon of gpuspan, opens no segment and starts no thread', async () => {
+    const { url, pids } = await startServer();
+    expect((await generate(url, { prompt: 'The', max_tokens: 4 })).status).toBe(200);
+    expect(pids).toHaveLength(2);
+    for (const pid of pids) {
+      expect(readFileSync(`/proc/${pid}/maps`, 'utf8')).not.toContain('gpuspan.node');
+      expect(filesOf(pid).filter((file) => file.includes('gpuspan'))).toEqual([]);
+    }
+    // The front end needs no thread but Node's own.
+    expect(readdirSync(`/proc/${pids[0]}/task`)).toHaveLength(await threadsOfPlainServer());
+  });
+
+  it('is seen by the same means to map it when GPUSPAN is set', async () => {
+    const { pids } = await startTraced();
+    for (const pid of pids) {
+      expect(readFileSync(`/proc/${pid}/maps`, 'utf8')).toContain('gpuspan.node');
+      expect(filesOf(pid).filter((file) => file.includes('gpuspan'))).not.toEqual([]);
+    }
+  });
+});
+
+/** Threads of a Node process that reads files (as the loader of modules does), serves HTTP and has a child. */
+async function threadsOfPlainServer(): Promise<number> {
+  const program = `
+    require('node:child_process').fork('-e', { execPath: 'true' });
+    const server = require('node:http').createServer((_, response) => response.end()).listen(0, '127.0.0.1', async () => {
+      await require('node:fs/promises').readFile('/proc/self/comm');
+      await fetch('http://127.0.0.1:' + server.address().port).then((response) => response.text());
+      process.send(process.pid);
+    });`;
+  const child = fork('-e', [program], { execArgv: [] });
+  onTestFinished(() => void child.kill());
+  await once(child, 'message');
+  return readdirSync(`/proc/${child.pid}/task`).length;
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The demo with tracing on: one trace for each request, from the HTTP front end to the device and back.
+import { type ReceivedSpan, query } from 'gpuspan/testing';
+import { describe, expect, it } from 'vitest';
+import { CORPUS, type DemoRun, needOpenCl, runDemo } from './run-demo';
+
+const REQUESTS = 32;
+const ROOT = 'request';
+const SERVER = 2;
+/** ReceivedSpan.flags: the parent is in another process. */
+const PARENT_IS_REMOTE = 0x300;
+
+const isGpu = (span: ReceivedSpan) => 'gpu.time.source' in span.attributes;
+const labels = (spans: readonly ReceivedSpan[]) => spans.map((span) => span.attributes['gpuspan.worker.label']);
+
+/** The host slice that waited for what `launch` launched: the next one under the same parent. */
+function waitAfter(launch: ReceivedSpan, siblings: readonly ReceivedSpan[]): ReceivedSpan | undefined {
+  return siblings.find(
+    ({ name, startTimeUnixNano }) => name === 'wait_gpu' && startTimeUnixNano >= launch.endTimeUnixNano,
+  );
+}
+
+/** Every GPU slice, with the slices of the host that it has to fit between. */
+function gpuSlices(spans: readonly ReceivedSpan[]) {
+  const tree = query(spans);
+  const byId = new Map(spans.map((span) => [span.traceId + span.spanId, span]));
+  return spans.filter(isGpu).map((slice) => {
+    const launch = byId.get(slice.traceId + slice.parentSpanId)!;
+    const parent = byId.get(launch.traceId + launch.parentSpanId)!;
+    return { slice, launch, wait: waitAfter(launch, tree.children(parent))! };
+  });
+}
+
+function expectGpuSlicesInPlace(spans: readonly ReceivedSpan[]): void {
+  const found = gpuSlices(spans);
+  expect(found.length).toBeGreaterThan(REQUESTS);
+  for (const { slice, launch, wait } of found) {
+    expect(launch.name).toBe('launch');
+    const bound = BigInt(slice.attributes['gpu.time.bound_ns'] as number);
+    expect(slice.attributes['gpu.time.source']).toBe('opencl');
+    expect(slice.startTimeUnixNano).toBeGreaterThanOrEqual(launch.startTimeUnixNano - bound);
+    expect(slice.endTimeUnixNano).toBeGreaterThanOrEqual(slice.startTimeUnixNano);
+    expect(slice.endTimeUnixNano).toBeLessThanOrEqual(wait.endTimeUnixNano + bound);
+  }
+}
+
+function expectOneTraceARequest({ spans }: DemoRun): void {
+  const roots = spans.filter(({ name }) => name === ROOT);
+  expect(roots).toHaveLength(REQUESTS);
+  expect(new Set(roots.map(({ traceId }) => traceId)).size).toBe(REQUESTS);
+  expect(query(spans).orphans()).toEqual([]);
+  // Three of four clients send a traceparent.
+  const remote = roots.filter(({ flags }) => (flags & PARENT_IS_REMOTE) === PARENT_IS_REMOTE);
+  expect(remote).toHaveLength((REQUESTS * 3) / 4);
+  for (const root of roots) {
+    const isRemote = remote.includes(root);
+    expect([root.parentSpanId !== '', root.kind === SERVER]).toEqual([isRemote, isRemote]);
+  }
+}
+
+describe('the demo on OpenCL', () => {
+  it('gives each request one trace over both processes, down to its GPU slices, without loss', async (context) => {
+    needOpenCl(context);
+    const run = await runDemo(['--device', 'opencl', '--corpus', CORPUS]);
+    expect(run.stderr).not.toContain('gpuspan');
+    expect(run.status, run.stdout + run.stderr).toBe(0);
+    expect(run.stdout).toContain(`${REQUESTS} of ${REQUESTS} continuations equal the CPU reference`);
+    expect(run.stdout).toContain('losses of the server: none');
+    expect(run.stdout).toContain('losses of the worker: none');
+    expect(run.stdout).toContain('GPU times: real, from opencl');
+
+    expectOneTraceARequest(run);
+    const tree = query(run.spans);
+    for (const root of run.spans.filter(({ name }) => name === ROOT)) {
+      const workers = tree.children(root);
+      expect(labels(workers)).toEqual(['HttpServer', 'DecodeWorker']);
+      expect(new Set(workers.map(({ resource }) => resource['process.pid'])).size).toBe(2);
+    }
+    expectGpuSlicesInPlace(run.spans);
+  });
+
+  it('nests a request as its stages do', async (context) => {
+    needOpenCl(context);
+    const run = await runDemo(['--device', 'opencl', '--corpus', CORPUS, '--requests', '1']);
+    expect(run.status, run.stdout + run.stderr).toBe(0);
+    const tree = query(run.spans);
+    const [root] = run.spans.filter(({ name }) => name === ROOT);
+    const lines = tree.tree(root!).split('\n');
+    expect(lines.slice(0, 4)).toEqual(['request', '  HttpServer', '    tokenize', '    dispatch']);
+    const worker = lines.slice(lines.indexOf('  DecodeWorker'));
+    expect(worker.slice(0, 6)).toEqual([
+      '  DecodeWorker',
+      '    queue_wait',
+      '    prefill',
+      '      launch',
+      '        gpu_forward',
+      '      wait_gpu',
+    ]);
+    expect(worker.slice(6, 11)).toEqual([
+      '    decode',
+      '      decode_step',
+      '        launch',
+      '          gpu_forward',
+      '        wait_gpu',
+    ]);
+  });
+
+  it('says how many tokens each member of a batch accepted, and they add up', async (context) => {
+    needOpenCl(context);
+    const { spans, stdout } = await runDemo(['--device', 'opencl', '--corpus', CORPUS, '--requests', '8']);
+    const tree = query(spans);
+    const roots = spans.filter(({ name }) => name === ROOT);
+    expect(roots, stdout).toHaveLength(8);
+    for (const root of roots) {
+      const steps = spans.filter(({ name, traceId }) => name === 'decode_step' && traceId === root.traceId);
+      const accepted = steps.map((step) => Number(step.attributes['accepted_tokens']));
+      // The first token comes from the prefill.
+      const total = 1 + accepted.reduce((sum, count) => sum + count, 0);
+      expect(total).toBe(Number(root.attributes['gen_ai.usage.output_tokens']));
+      for (const step of steps) expect(tree.links(step).map(({ name }) => name)).toEqual(['batch']);
+    }
+  });
+
+  it('records the copies to and from the device at level 3', async (context) => {
+    needOpenCl(context);
+    const args = ['--device', 'opencl', '--corpus', CORPUS, '--requests', '4'];
+    const { spans, status } = await runDemo(args, { GPUSPAN_LEVEL: '3' });
+    expect(status).toBe(0);
+    const names = new Set(spans.filter(isGpu).map(({ name }) => name));
+    expect(names).toEqual(new Set(['gpu_upload', 'gpu_forward', 'gpu_download']));
+  });
+});
+
+describe('the demo on threads', () => {
+  it('traces the threads of its addon, and loses nothing', async () => {
+    const run = await runDemo(['--device', 'threads', '--corpus', CORPUS]);
+    expect(run.status, run.stdout + run.stderr).toBe(0);
+    expect(run.stdout).toContain('device: threads');
+    expect(run.stdout).toContain('GPU times: none');
+    expectOneTraceARequest(run);
+    expect(run.spans.filter(isGpu)).toEqual([]);
+    const tree = query(run.spans);
+    expect(tree.byName('cpu_forward').length).toBeGreaterThan(REQUESTS);
+    const native = run.spans.filter((span) => span.attributes['gpuspan.worker.kind'] === 'native');
+    const front = run.spans.filter((span) => span.attributes['gpuspan.worker.label'] === 'HttpServer');
+    expect(native.length).toBeGreaterThan(0);
+    expect(native.map((span) => span.resource['process.pid'])).not.toContain(front[0]!.resource['process.pid']);
+  });
+});
+
+describe('the demo with rings that are too small', () => {
+  it('still answers and leaves no span without its parent, but counts the losses by reason and exits with 1', async () => {
+    const args = ['--device', 'threads', '--corpus', CORPUS];
+    const run = await runDemo(args, { GPUSPAN_RING_SLOTS: '64' });
+    expect(run.stdout).toContain(`${REQUESTS} of ${REQUESTS} continuations equal the CPU reference`);
+    expect(run.stdout).toMatch(/losses of the server: .*\d+ ring/);
+    expect(query(run.spans).orphans()).toEqual([]);
+    expect(run.status).toBe(1);
+  });
+});
