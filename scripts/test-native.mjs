@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `npm run test:native`: builds and runs the C++ tests plainly, under AddressSanitizer with UndefinedBehaviorSanitizer
+// and under ThreadSanitizer, each in a folder of its own. Names after `--` run only those: plain, address, thread.
+import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { ROOT } from './fresh.mjs';
+import { answers, runProgram, SetupError } from './toolchain.mjs';
+
+const VARIANTS = {
+  plain: { sanitize: '', env: {} },
+  address: {
+    sanitize: 'address',
+    env: { ASAN_OPTIONS: 'detect_leaks=1:strict_string_checks=1', UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1' },
+  },
+  thread: { sanitize: 'thread', env: { TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1' } },
+};
+
+function requireTools() {
+  const missing = ['cmake', 'ctest'].filter((tool) => !answers(tool));
+  if (missing.length > 0) {
+    throw new SetupError(
+      `missing: ${missing.join(', ')}. On Debian: apt-get install cmake ninja-build libgtest-dev libgmock-dev`,
+    );
+  }
+}
+
+function runVariant(name, { sanitize, env }) {
+  const out = join(ROOT, `build-native-${name}`);
+  const defines = ['GPUSPAN_TESTS=ON', `GPUSPAN_SANITIZE=${sanitize}`].map((define) => `--CD${define}`);
+  const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js');
+  const jobs = String(availableParallelism());
+  const options = ['--out', out, '--config', 'RelWithDebInfo', '--parallel', jobs, '--log-level', 'warn', ...defines];
+  for (const command of ['configure', 'build']) {
+    runProgram(process.execPath, [cmakeJs, command, ...options], { what: `building the ${name} tests` });
+  }
+  const ctest = ['--test-dir', out, '--output-on-failure', '--no-tests=error', '--timeout', '300'];
+  runProgram('ctest', ctest, { env: { ...process.env, ...env }, what: `the ${name} tests` });
+}
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !(name in VARIANTS));
+try {
+  if (unknown.length > 0)
+    throw new SetupError(`unknown: ${unknown.join(', ')}; known: ${Object.keys(VARIANTS).join(', ')}`);
+  requireTools();
+  for (const [name, variant] of Object.entries(VARIANTS)) {
+    if (names.length === 0 || names.includes(name)) runVariant(name, variant);
+  }
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  console.error(`test:native: ${error.message}`);
+  process.exitCode = 1;
+}
