@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A lane without a tracer, for the questions about the read side: the addon is called as lib/ does it, and nothing
+// reads the ring but the question itself.
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+
+export const RING_SLOTS = 65_536;
+export const SLOT_BYTES = 64;
+
+/** The process's segment, this thread's lane and one request in it. */
+export function openLane() {
+  const { loadNative, NONE } = require('../dist/native.js');
+  const loaded = loadNative();
+  if (!('native' in loaded)) throw new Error(`no addon: ${loaded.reason}`);
+  const { native } = loaded;
+  native.open({ lanes: 8, ringSlots: RING_SLOTS, clock: 'auto', directory: '', device: 'none', cudaLibrary: '' });
+  const ranks = { tpRank: -1, ppRank: -1, dpRank: -1, epRank: -1, gpuIndex: -1 };
+  const { lane, scratch } = native.attach({ label: 'bench', threadId: 0, ...ranks });
+  const module = native.intern('module', 0, 0, 'bench').id;
+  const stage = native.intern('stage', module, 1, 'forward').id;
+  new Uint8Array(scratch).fill(0, 0, 64);
+  const request = native.requestStart(2, 0);
+  if (request === NONE) throw new Error('no room for a request');
+  return { native, lane, where: (request << 16) | stage };
+}
+
+/** The pipeline that every sink reads through, over the live segment. */
+export function openPipeline(native) {
+  const { LiveSource } = require('../dist/segment/live-source.js');
+  const { SpanPipeline } = require('../dist/spans/pipeline.js');
+  const { resourceFromAttributes } = require('@opentelemetry/resources');
+  const resource = resourceFromAttributes({ 'service.name': 'bench' });
+  return new SpanPipeline(new LiveSource(native), {
+    resource,
+    scope: { name: 'gpuspan', version: '0' },
+    expandLevel: 2,
+  });
+}
+
+/** Marks as read what the pipeline has read. */
+export function advance(native, batch) {
+  for (const { lane, low, high, slices, owners } of batch.lanes) native.advance(lane, low, high, slices, owners);
+}
