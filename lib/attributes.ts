@@ -109,22 +109,32 @@ export class PayloadEncoder {
   attributes(attributes: Attributes | undefined): this {
     if (attributes === undefined || attributes === null) return this;
     if (typeof attributes !== 'object') return this.drop();
-    const { begun } = this;
+    const { begun, start, limit } = this;
+    let { at, count } = this;
     try {
       for (const key in attributes) {
-        const value = attributes[key];
-        if (begun !== this.begun) return this.empty();
+        ({ at, count } = this);
+        const value = copyArray(attributes[key]);
+        if (begun !== this.begun) break;
         this.attribute(key, value);
       }
     } catch {
-      this.dropped = true;
+      this.takeBack(at, count);
     }
-    return this;
+    return begun === this.begun ? this : this.restart(start, limit);
   }
 
-  /** Another payload has overwritten this one. */
-  private empty(): this {
-    this.at = this.start;
+  /** What was written since is half an item. */
+  private takeBack(at: number, count: number): void {
+    this.at = at;
+    this.count = count;
+    this.dropped = true;
+  }
+
+  /** Another payload, begun by a getter, has overwritten this one. */
+  private restart(start: number, limit: number): this {
+    this.start = this.at = start;
+    this.limit = limit;
     this.count = 0;
     return this.drop();
   }
@@ -149,25 +159,34 @@ export class PayloadEncoder {
 
   /** Error status; an Error becomes an exception event too. */
   error(reason: unknown): this {
-    const message = describe(reason);
+    const { begun, start, limit } = this;
+    const { message, type } = describe(reason);
+    if (begun !== this.begun) this.restart(start, limit);
     const from = this.at;
     if (!this.room(3 + MAX_STRING_BYTES)) return this.drop();
     this.bytes[this.at++] = Item.status;
     this.bytes[this.at++] = STATUS_ERROR;
     this.shortString(message, from);
-    return reason instanceof Error ? this.exception(reason, message) : this;
+    return type === undefined ? this : this.exception(type, message);
   }
 
   /** One value per member: `members` of them, member i's at `positions[i]` where given, else at i. */
   columns(columns: Columns | undefined, members: number, positions: Uint32Array | undefined, given: number): this {
     if (columns === undefined || columns === null) return this;
     if (typeof columns !== 'object') return this.drop();
+    const { begun, start, limit } = this;
+    let { at, count } = this;
     try {
-      for (const key in columns) this.column(key, columns[key], members, positions, given);
+      for (const key in columns) {
+        ({ at, count } = this);
+        const values = columns[key];
+        if (begun !== this.begun) break;
+        this.column(key, values, members, positions, given);
+      }
     } catch {
-      this.dropped = true;
+      this.takeBack(at, count);
     }
-    return this;
+    return begun === this.begun ? this : this.restart(start, limit);
   }
 
   private attribute(key: string, value: unknown): void {
@@ -264,11 +283,11 @@ export class PayloadEncoder {
     else this.view.setFloat64(this.at, value, true);
   }
 
-  private exception(error: Error, message: string): this {
+  private exception(type: string, message: string): this {
     const from = this.at;
     if (!this.room(3 + 2 * MAX_STRING_BYTES)) return this.drop();
     this.bytes[this.at++] = Item.exception;
-    return this.shortString(describeType(error), from).shortString(message, from);
+    return this.shortString(type, from).shortString(message, from);
   }
 
   /** Type byte and key of an attribute item with `size` bytes to follow; false when it does not fit. */
@@ -349,11 +368,21 @@ function columnWidth(values: ArrayLike<number>): number {
   return width;
 }
 
-function describe(reason: unknown): string {
+/** A plain copy of an array, one longer than allowed at most: an array of the application's can hold getters and holes. */
+function copyArray(value: unknown): unknown {
+  if (!Array.isArray(value)) return value;
+  const copy: unknown[] = [];
+  for (let i = 0; i < value.length && i <= MAX_ARRAY_LENGTH; i++) copy.push(value[i]);
+  return copy;
+}
+
+/** `type`: of an Error. */
+function describe(reason: unknown): { message: string; type?: string } {
   try {
-    return reason instanceof Error ? String(reason.message) : String(reason);
+    if (!(reason instanceof Error)) return { message: String(reason) };
+    return { message: String(reason.message), type: describeType(reason) };
   } catch {
-    return 'a reason that cannot be shown';
+    return { message: 'a reason that cannot be shown' };
   }
 }
 

@@ -158,17 +158,29 @@ let definition = 0;
 /** @throws GpuspanError `GPUSPAN_BATCH`: something that is no request, a duplicate, too many. */
 export function defineBatch(lane: Lane, requests: Iterable<Request>, options: BatchOptions | undefined): Batch {
   const given = toArray(requests);
+  // The attributes first, behind the longest list of members: a getter among them may itself record, use the places
+  // of the members, and end one.
+  const bytes = encodeAttributes(lane, options);
   const { count, level, skipped } = collect(lane, given);
   if (count === 0) return INERT_BATCH;
   const positions = skipped ? livePositions(given, count) : undefined;
-  const bytes = lane.payload
-    .begin(OWNER_LIMIT, count * 2)
-    .attributes(options?.attributes)
-    .finish();
+  // In units of a member index; the addon expects them right behind the members.
+  if (bytes > 0) lane.members.copyWithin(count, MAX_MEMBERS, MAX_MEMBERS + Math.ceil(bytes / 2));
   const index = lane.native.batchDefine(count, bytes);
   if (index === NONE) return INERT_BATCH;
   const members: MemberColumns = { count, positions, given: given.length };
   return new Batch(level, (index | BATCH_FLAG) << 16, lane, members, lane.words.slice(0, ID_WORDS));
+}
+
+/** Puts them behind the room for members, and returns their length. */
+function encodeAttributes(lane: Lane, options: BatchOptions | undefined): number {
+  const attributes = options?.attributes;
+  return attributes === undefined
+    ? 0
+    : lane.payload
+        .begin(OWNER_LIMIT, 2 * MAX_MEMBERS)
+        .attributes(attributes)
+        .finish();
 }
 
 function toArray(requests: unknown): readonly unknown[] {

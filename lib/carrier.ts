@@ -15,7 +15,7 @@ export interface Carrier {
   readonly link?: string;
   /** 1 to 4; 0: context only, nothing is recorded for it. */
   readonly level: number;
-  /** The application's request id. */
+  /** The application's request id; absent when it has more than 1,024 characters. */
   readonly id?: string;
   /** 1: sampled. */
   readonly flags: 0 | 1;
@@ -45,13 +45,18 @@ export function readCarrier(value: unknown): Carrier | undefined {
   }
 }
 
+/** Whether a carrier takes `id`. One that is too long stays behind, because half of one means something else. */
+export function isCarrierId(id: unknown): id is string {
+  return isShortText(id, MAX_ID_LENGTH);
+}
+
 function copyCarrier(given: Partial<Record<keyof Carrier, unknown>>): Carrier | undefined {
   const { v, trace, root, link, level, id, flags, state } = given;
   if (v !== 1 || !matches(trace, TRACE_ID) || !matches(root, SPAN_ID)) return undefined;
   if (!Number.isInteger(level) || (level as number) < 0 || (level as number) > 4) return undefined;
   if (flags !== 0 && flags !== 1) return undefined;
   if (link !== undefined && !matches(link, SPAN_ID)) return undefined;
-  if (id !== undefined && !isShortText(id, MAX_ID_LENGTH)) return undefined;
+  if (id !== undefined && !isCarrierId(id)) return undefined;
   if (state !== undefined && !isShortText(state, MAX_STATE_LENGTH)) return undefined;
   return {
     v: 1,

@@ -4,7 +4,7 @@
 // that call sites stay monomorphic and tracing that is off costs one comparison. Made by the tracer; no method
 // throws, except that an error of the application's own callback passes through.
 import { type Attributes, OWNER_LIMIT } from './attributes';
-import { type Carrier, hexToWords, type TraceContext, wordsToHex } from './carrier';
+import { type Carrier, hexToWords, isCarrierId, type TraceContext, wordsToHex } from './carrier';
 import type { GpuStream } from './gpu';
 import { writeTraceContext } from './headers';
 import { CLOSED, type Lane, type Token } from './lane';
@@ -169,7 +169,7 @@ export class Request {
       level: Math.max(0, this.level),
       flags: context.sampled ? 1 : 0,
       ...(link !== undefined && { link }),
-      ...(this.id !== undefined && { id: this.id }),
+      ...(isCarrierId(this.id) && { id: this.id }),
       ...(context.state !== undefined && { state: context.state }),
     };
   }

@@ -45,6 +45,38 @@ describe('definition', () => {
     expect(batch.handle).toBe(0xfedc_ba98_7654_3205n);
   });
 
+  it('keeps its members when a getter among its attributes records, and passes over one that this ends', () => {
+    const members = [member(), member(), member()];
+    const attributes = {
+      a: 1,
+      get b() {
+        const inner = defineBatch(lane, [members[1]!, members[0]!], { attributes: { inner: 1 } });
+        inner.end({ attributes: { inner: 2 } });
+        members[1]!.finish({ attributes: { inner: 3 } });
+        return 2;
+      },
+    };
+    const batch = defineBatch(lane, members, { attributes });
+    batch.endSlice(batch.begin(stages.forward), undefined, { accepted: [10, 20, 30] });
+    expect(fake.take()).toEqual([
+      'batchDefine 2+1 inner=1',
+      'batchEnd 4 inner=2',
+      'requestFinish 2 inner=3',
+      'batchDefine 1+3 gpuspan.dropped_attributes=true',
+      'begin batch5/forward',
+      'endWith 101 accepted:1=[10|30]',
+    ]);
+    expect(fake.lost).toEqual([Loss.closed]);
+  });
+
+  it('passes the attributes of an odd and an even number of members', () => {
+    for (const count of [1, 2, 3]) {
+      const members = Array.from({ length: count }, () => member());
+      defineBatch(lane, members, { attributes: { mode: 'decode', n: count } });
+      expect(fake.take().at(-1)).toMatch(new RegExp(` mode='decode' n=${count}$`));
+    }
+  });
+
   it('takes any iterable', () => {
     defineBatch(lane, new Set([member(), member()]), undefined);
     expect(fake.take()).toEqual(['batchDefine 1+2']);

@@ -3,7 +3,7 @@
 // What attributes, columns and errors look like to the addon. Runs on the encoder and a fake addon.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Attributes, OWNER_LIMIT, PayloadEncoder, SLICE_LIMIT } from '../../lib/attributes';
+import { type Attributes, type Columns, OWNER_LIMIT, PayloadEncoder, SLICE_LIMIT } from '../../lib/attributes';
 import { FakeNative } from './fake-native';
 
 function encoder() {
@@ -79,6 +79,53 @@ describe('attributes', () => {
     expect(fake.items(encode.begin(SLICE_LIMIT).attributes(attributes).finish())).toBe(DROPPED);
   });
 
+  it('drops an array with holes or with an element that throws, and keeps what is around it', () => {
+    // biome-ignore lint/suspicious/noSparseArray: what it is about.
+    expect(encoded({ a: 1, strings: ['x', , 'y'], numbers: [1, , 2], empty: new Array(3), z: 2 })).toBe(
+      `a=1 z=2 ${DROPPED}`,
+    );
+    const throws = Object.defineProperty(['x', 'y'], 1, {
+      get: () => {
+        throw new Error('no');
+      },
+    });
+    expect(encoded({ a: 1, throws })).toBe(`a=1 ${DROPPED}`);
+  });
+
+  it('drops everything, and stays within its limit, whichever way an attribute records others', () => {
+    const nested = (encode: PayloadEncoder) => encode.begin(OWNER_LIMIT, 100).attributes({ inner: 1 }).finish();
+    const ways: ((record: () => void) => unknown)[] = [
+      (record) => ({
+        a: 1,
+        get b() {
+          record();
+          throw new Error('no');
+        },
+      }),
+      (record) => ({ a: 1, b: Object.defineProperty(['x'], 0, { get: record }) }),
+      (record) =>
+        new Proxy(
+          {},
+          {
+            ownKeys: () => {
+              record();
+              return [];
+            },
+          },
+        ),
+    ];
+    for (const way of ways) {
+      const { fake, encode } = encoder();
+      encode.begin(SLICE_LIMIT).attributes({ first: 1 });
+      encode.attributes(way(() => void nested(encode)) as Attributes);
+      const full = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`k${i}`, 'y'.repeat(200)]));
+      const bytes = encode.attributes(full).finish();
+      expect(bytes).toBeLessThanOrEqual(SLICE_LIMIT);
+      expect(fake.items(bytes)).toMatch(/^k0='y+' .* gpuspan\.dropped_attributes=true$/);
+      expect(encode.items).toBe(5);
+    }
+  });
+
   it('drops whole items when the payload is full, and still says so', () => {
     const attributes = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`k${i}`, 'y'.repeat(200)]));
     const items = encoded(attributes).split(' ');
@@ -101,6 +148,8 @@ describe('attributes', () => {
       fc.boolean(),
       fc.string({ unit: 'binary' }),
       fc.array(fc.string()),
+      fc.sparseArray(fc.string()),
+      fc.sparseArray(fc.double()),
       fc.bigInt(),
       fc.anything(),
     );
@@ -147,6 +196,53 @@ describe('columns', () => {
     expect(columns({ a: [10, 20, 30] }, 2, [0, 2], 3)).toBe('a:1=[10|30]');
   });
 
+  it('drops a column that throws half-way, and keeps the ones around it', () => {
+    let reads = 0;
+    const throws = {
+      length: 2,
+      get 1(): number {
+        // The first read finds the width.
+        if (++reads === 1) return 7;
+        throw new Error('no');
+      },
+      0: 6,
+    };
+    expect(columns({ a: [1, 2], throws, z: [3, 4] }, 2)).toBe(`a:1=[1|2] ${DROPPED}`);
+    expect(reads).toBe(2);
+  });
+
+  it('drops everything when a column recorded attributes itself, instead of mixing the two', () => {
+    const ways: ((record: () => void) => unknown)[] = [
+      (record) => ({
+        a: [1, 2],
+        get b() {
+          record();
+          return [3, 4];
+        },
+        c: [5, 6],
+      }),
+      (record) => ({ a: [1, 2], b: Object.defineProperty([3, 4], 1, { get: () => record() ?? 4 }), c: [5, 6] }),
+    ];
+    for (const way of ways) {
+      const { fake, encode } = encoder();
+      const record = () => void encode.begin(OWNER_LIMIT, 100).attributes({ inner: 1 }).finish();
+      encode.begin(SLICE_LIMIT).attributes({ first: 1 });
+      expect(fake.items(encode.columns(way(record) as Columns, 2, undefined, 2).finish())).toBe(DROPPED);
+      expect(encode.items).toBe(1);
+    }
+  });
+
+  it('writes well-formed items within the limit for any columns', () => {
+    const value = fc.oneof(fc.integer(), fc.double(), fc.constant('x'));
+    const list = fc.oneof(fc.array(value, { maxLength: 4 }), fc.sparseArray(fc.integer(), { maxLength: 4 }));
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), list), fc.integer({ min: 1, max: 4 }), (values, members) => {
+        columns(values, members);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('drops a column that does not fit a slice', () => {
     expect(columns({ a: Array.from({ length: 200 }, () => 0.5) }, 200)).toBe(DROPPED);
   });
@@ -174,8 +270,23 @@ describe('owners', () => {
       "status(2 'bad') exception('TypeError' 'bad')",
     );
     expect(fake.items(encode.begin(SLICE_LIMIT).error('cancelled').finish())).toBe("status(2 'cancelled')");
+    const revoked = Proxy.revocable({}, {});
+    revoked.revoke();
+    expect(fake.items(encode.begin(SLICE_LIMIT).error(revoked.proxy).finish())).toBe(
+      "status(2 'a reason that cannot be shown')",
+    );
     expect(fake.items(encode.begin(SLICE_LIMIT).error(Object.create(null)).finish())).toBe(
       "status(2 'a reason that cannot be shown')",
+    );
+  });
+
+  it('is not mixed with what the message of an Error records when it is read', () => {
+    const { fake, encode } = encoder();
+    const records = Object.defineProperty(new Error(), 'message', {
+      get: () => String(encode.begin(OWNER_LIMIT, 100).attributes({ inner: 1 }).finish()),
+    });
+    expect(fake.items(encode.begin(SLICE_LIMIT).error(records).finish())).toBe(
+      `status(2 '11') exception('Error' '11') ${DROPPED}`,
     );
   });
 });

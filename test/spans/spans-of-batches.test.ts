@@ -88,6 +88,7 @@ describe('a batch slice', () => {
     expect(own!.links).toEqual([]);
     const [member] = inTrace(spans, traceOf(39));
     expect(member).toMatchObject({ name: 'decode', startTime: own!.startTime, endTime: own!.endTime });
+    expect(member!.attributes).toEqual({});
     expect(member!.parentSpanContext.spanId).toBe(hex(0x2027n));
     expect(member!.links.map((link) => link.context)).toEqual([
       { traceId: BATCH_TRACE, spanId: hex(BATCH_SPAN), traceFlags: 1 },
@@ -191,9 +192,14 @@ describe('a GPU slice of a batch', () => {
     segment.append(0, gpuSlice(20_000n));
     const spans = readAll(segment);
     expect([0, 1, 2].map((member) => inTrace(spans, traceOf(member)).length)).toEqual([0, 1, 1]);
-    expect(inTrace(spans, traceOf(1))[0]!.attributes).toMatchObject({
+    expect(inTrace(spans, traceOf(1))[0]!.attributes).toEqual({
       'gpu.time.source': 'cuda-event',
+      'gpu.time.bound_ns': 10,
+      'gpu.time.clamped': false,
+      'gpu.device': 0,
+      'gpu.stream': 0,
       'gpu.launch_time_ns': String(EPOCH + 20_000n),
+      'gpu.queue_delay_ns': 30_000,
     });
   });
 });
