@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// GPU slices through the public API, from a real OpenCL queue to exported spans. The addon of test/c-api makes the
+// queue, as an application's own addon would.
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
+import { defineStages, type GpuStream, start } from 'gpuspan';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Consumer, loadConsumers } from '../c-api/consumer';
+
+process.env['GPUSPAN'] = '1';
+
+const stages = defineStages('gpu_slices', { launch: { level: 1 }, forward: { level: 1 } });
+const exported: ReadableSpan[] = [];
+const exporter = {
+  export(spans: ReadableSpan[], done: (result: { code: number }) => void) {
+    exported.push(...spans);
+    done({ code: 0 });
+  },
+  async shutdown() {},
+};
+const tracer = start({ exporter, device: 'opencl', worker: { label: 'GpuWorker' } });
+let consumer: Consumer;
+let queue = 0n;
+let stream: GpuStream;
+
+beforeAll(() => {
+  ({ consumer } = loadConsumers());
+  queue = consumer.makeQueue();
+  stream = tracer.gpu().stream(queue);
+}, 300_000);
+
+beforeEach(async ({ skip }) => {
+  if (queue === 0n && process.env['GPUSPAN_REQUIRE_OPENCL'] !== '1') skip('no OpenCL device on this machine');
+  await tracer.flush();
+  exported.length = 0;
+});
+afterAll(() => tracer.shutdown());
+
+/** What was recorded, once the device has passed every mark, by name. */
+async function spansNamed(name: string): Promise<ReadableSpan[]> {
+  consumer.finishQueue(queue);
+  await tracer.flush();
+  return exported.filter((span) => span.name === name);
+}
+
+const idOf = (span: ReadableSpan) => span.spanContext().spanId;
+const traceOf = (span: ReadableSpan) => span.spanContext().traceId;
+const parentOf = (span: ReadableSpan) => span.parentSpanContext?.spanId;
+const nanos = ([seconds, nanoseconds]: readonly [number, number]) =>
+  BigInt(seconds) * 1_000_000_000n + BigInt(nanoseconds);
+
+/** Source, bound, and times that are where the host says the work was. */
+function expectTimed(span: ReadableSpan, launch: ReadableSpan): void {
+  expect(span.attributes['gpu.time.source']).toBe('opencl');
+  expect(span.attributes['gpu.stream']).toBe(stream.index);
+  const bound = BigInt(span.attributes['gpu.time.bound_ns'] as number);
+  expect(bound).toBeGreaterThan(0n);
+  expect(nanos(span.startTime)).toBeGreaterThanOrEqual(nanos(launch.startTime) - bound);
+  expect(nanos(span.endTime)).toBeGreaterThanOrEqual(nanos(span.startTime));
+  expect(nanos(span.endTime)).toBeLessThanOrEqual(BigInt(Date.now() + 1) * 1_000_000n + bound);
+}
+
+describe('a stream of the application’s', () => {
+  it('is one object for its handle, on a device with a name', () => {
+    const gpu = tracer.gpu();
+    expect([gpu.source, gpu.reason, stream.reason]).toEqual(['opencl', '', '']);
+    expect(gpu.description).toMatch(/OpenCL/);
+    expect(gpu.stream(queue)).toBe(stream);
+  });
+
+  it('is inert and says why when the handle is no queue', () => {
+    const wrong = tracer.gpu().stream(0x10n);
+    expect(wrong.reason).toMatch(/0x10/);
+    const request = tracer.request();
+    const lost = tracer.stats().lost['gpu_device'] ?? 0;
+    expect(request.beginGpu(stages.forward, wrong)).toBe(0);
+    expect(tracer.stats().lost['gpu_device']).toBe(lost + 1);
+    request.finish();
+  });
+});
+
+describe('a GPU slice', () => {
+  it('of a request is a span under the host slice that launched it, with source, bound and attributes', async () => {
+    const request = tracer.request();
+    request.slice(stages.launch, () => {
+      const token = request.beginGpu(stages.forward, stream);
+      expect(token).toBeGreaterThan(0);
+      request.endGpu(token, { tokens: 17 });
+    });
+    request.finish();
+    const [span, ...more] = await spansNamed('forward');
+    expect(more).toEqual([]);
+    const [launch] = await spansNamed('launch');
+    expect([parentOf(span!), traceOf(span!)]).toEqual([idOf(launch!), traceOf(launch!)]);
+    expect(span!.attributes['tokens']).toBe(17);
+    expectTimed(span!, launch!);
+  });
+
+  it('of a request with nothing open is a span under its worker span', async () => {
+    const request = tracer.request();
+    request.endGpu(request.beginGpu(stages.forward, stream));
+    request.finish();
+    const [span] = await spansNamed('forward');
+    const [worker] = await spansNamed('GpuWorker');
+    expect(parentOf(span!)).toBe(idOf(worker!));
+    expectTimed(span!, worker!);
+  });
+
+  it('of a batch is a span of the batch and of every member, with the column value of each', async () => {
+    const members = [tracer.request(), tracer.request(), tracer.request()];
+    const batch = tracer.batch(members);
+    batch.slice(stages.launch, () => {
+      const token = batch.beginGpu(stages.forward, stream);
+      batch.endGpu(token, { step: 3 }, { accepted: [10, 20, 300] });
+    });
+    batch.end();
+    for (const member of members) member.finish();
+
+    const spans = await spansNamed('forward');
+    const launches = await spansNamed('launch');
+    const [own] = await spansNamed('batch');
+    expect([spans.length, launches.length]).toEqual([4, 4]);
+    for (const span of spans) {
+      const launch = launches.find((other) => traceOf(other) === traceOf(span))!;
+      expect(parentOf(span)).toBe(idOf(launch));
+      expect(span.attributes['step']).toBe(3);
+      expectTimed(span, launch);
+    }
+    const valueIn = (trace: string) => spans.find((span) => traceOf(span) === trace)!.attributes['accepted'];
+    const traces = members.map((member) => member.carrier()!.trace);
+    expect(traces.map(valueIn)).toEqual([10, 20, 300]);
+    expect(valueIn(traceOf(own!))).toBeUndefined();
+    const ofMembers = spans.filter((span) => traceOf(span) !== traceOf(own!));
+    expect(ofMembers.map(({ links }) => links.map(({ context }) => context.spanId))).toEqual(
+      ofMembers.map(() => [idOf(own!)]),
+    );
+  });
+
+  it('is lost, and counted, when it is ended twice', async () => {
+    const request = tracer.request();
+    const token = request.beginGpu(stages.forward, stream);
+    request.endGpu(token);
+    const stale = tracer.stats().lost['stale'] ?? 0;
+    request.endGpu(token, { again: true });
+    expect(tracer.stats().lost['stale']).toBe(stale + 1);
+    request.finish();
+    const [span, ...more] = await spansNamed('forward');
+    expect(more).toEqual([]);
+    expect(span!.attributes).not.toHaveProperty('again');
+  });
+});
