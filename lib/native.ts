@@ -76,6 +76,10 @@ export interface NativeStats {
     readonly delivered: number;
     readonly held: number;
     readonly owners: number;
+    /** Owners that were read and not delivered. */
+    readonly lostOwners: number;
+    /** Owners that left their rings: delivered, lost, or with the reader. */
+    readonly consumedOwners: number;
     readonly lost: readonly number[];
   };
   readonly names: { readonly used: number; readonly overflow: number };
@@ -113,6 +117,8 @@ export interface Native {
     text: string,
   ): { readonly id: number; readonly level: number; readonly conflict: boolean };
   setGate(stage: number, gate: number): void;
+  /** Whether nobody in the process asked with this topic before; for what is said once. Beyond 256 topics: false. */
+  firstTo(topic: string): boolean;
   /** Address of the C function table, for `gpuspan_use_api`. */
   apiAddress(): bigint;
 
@@ -176,7 +182,7 @@ export interface Native {
   snapshot(): void;
   /** `position` as two halves (u32 low, u32 high). False when it is not between read and written. */
   advance(lane: number, low: number, high: number, slices: number, owners: number): boolean;
-  /** delivered, held, owners delivered, then lost by ReaderLoss. */
+  /** delivered, held, owners delivered, then lost by ReaderLoss (READER_LOSS_SLOTS), then owners lost. */
   publishReader(account: Float64Array): void;
   flushRequest(): number;
   flushRequested(): number;
@@ -191,6 +197,13 @@ export interface Native {
   gpuStop(timeoutMillis: number): void;
   /** Resolves when every GPU slice that was ended before the call is written or lost; false: it took longer. */
   gpuSettle(timeoutMillis: number): Promise<boolean>;
+  /**
+   * When nobody holds the lease: slices in the rings now are lost, reason `no_reader`, in the process's counts. At the
+   * end of the process; a reader that comes after all takes it back.
+   */
+  countUnread(): void;
+  /** A line for stderr as the process exits, instead of the last one; '': none. A new reader takes it back. */
+  lastWords(text: string): void;
   stats(): NativeStats;
 }
 
@@ -207,12 +220,19 @@ export function loadNative(): Loaded {
   return loaded;
 }
 
+/** The addon, if this thread has loaded it. Loads nothing. */
+export function loadedNative(): Native | undefined {
+  return loaded !== undefined && 'native' in loaded ? loaded.native : undefined;
+}
+
 function load(): Loaded {
   const system = `${process.platform}-${process.arch}`;
   if (process.platform !== 'linux') return { reason: `gpuspan records on Linux only, this is ${system}` };
   try {
     const loadAddon: (root: string) => Native = require('node-gyp-build');
-    return { native: loadAddon(join(__dirname, '..')) };
+    // The copy has fast properties. V8 keeps an object that native code gave so many functions as a hash table, and
+    // a call through that is looked up each time and never inlined: 15 ns on the hot path.
+    return { native: { ...loadAddon(join(__dirname, '..')) } };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     if (message.startsWith('No native build was found')) {

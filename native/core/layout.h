@@ -218,6 +218,7 @@ struct ReaderAccount {
   std::atomic<uint64_t> held;
   std::atomic<uint64_t> owners_delivered;
   std::atomic<uint64_t> lost[16];  // by ReaderLoss, see docs/design/delivery.md
+  std::atomic<uint64_t> owners_lost;
 };
 
 struct SegmentHeader {

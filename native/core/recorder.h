@@ -131,6 +131,13 @@ class Recorder {
   template <class Owner>
   Token open_slice(Owner& owner, uint16_t index, uint16_t stage, uint16_t owner_index, uint64_t parent,
                    uint64_t previous, uint8_t level, uint8_t flags) noexcept;
+  Token begin_slowly(uint16_t owner, uint16_t stage, Token parent) noexcept;
+  Token open_child(OpenRequest& request, uint16_t index, uint16_t stage, uint16_t owner, Token named) noexcept;
+  void start_slice(OpenRequest& request, uint16_t index, uint64_t now) noexcept;
+  void end_slowly(Token token, Payload payload, uint64_t now) noexcept;
+  void end_plain(const OpenSlice& slice, uint64_t now, uint8_t flags) noexcept;
+  template <class Owner>
+  void free_slice(OpenSlice& slice, Owner& owner) noexcept;
   void fill_head(Slot& slot, const OpenSlice& slice, uint64_t end, uint8_t flags) noexcept;
   void write_with_payload(OpenSlice& slice, uint64_t now, uint8_t flags, const Payload& payload) noexcept;
   void end_at(OpenSlice& slice, uint64_t now, uint8_t flags, Payload payload) noexcept;

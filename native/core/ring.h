@@ -40,6 +40,12 @@ class RingProducer {
       return true;
     return reserve_after_refresh(floor, n);
   }
+  // One slot for a slice if there is room as far as is known; `reserve` looks again.
+  bool reserve_at_once() noexcept {
+    if (room_ <= 0) return false;
+    --room_;
+    return true;
+  }
   void unreserve(uint32_t n) noexcept { room_ += n; }
 
   // The slot `ahead` of the next record's first one.

@@ -80,31 +80,56 @@ GPUSPAN_INLINE Token Recorder::open_slice(Owner& owner, uint16_t index, uint16_t
   return token;
 }
 
+// What nearly every slice is, in a function that calls nothing and so saves no registers; the rest is begin_slowly's.
 Token Recorder::begin(uint16_t owner, uint16_t stage, Token parent) noexcept {
-  if (owner >= kRequestCapacity) [[unlikely]]
-    return begin_on_batch(owner, stage, parent, nullptr);
+  if (owner < kRequestCapacity && parent == 0 && clock_.counts()) [[likely]] {
+    OpenRequest& request = lane_.requests[owner];
+    const uint16_t index = free_slice_;
+    if (request.state == kStateOpen && index != kNone && ring_.reserve_at_once()) [[likely]] {
+      free_slice_ = lane_.slices[index].outer;
+      const Token token = open_child(request, index, stage, owner, 0);
+      start_slice(request, index, read_counter());
+      return token;
+    }
+  }
+  return begin_slowly(owner, stage, parent);
+}
+
+[[gnu::noinline]] Token Recorder::begin_slowly(uint16_t owner, uint16_t stage, Token parent) noexcept {
+  if (owner >= kRequestCapacity) return begin_on_batch(owner, stage, parent, nullptr);
   OpenRequest& request = lane_.requests[owner];
   if (request.state != kStateOpen) [[unlikely]] {
     lose(Loss::kClosed);
     return 0;
   }
   const uint16_t index = take_slice();
-  if (index == kNone) [[unlikely]]
-    return 0;
-  const Parent above = request_parent(request, owner, parent);
-  const Token token = open_slice(request, index, stage, owner, above.span_id, above.first_level ? request.previous : 0,
-                                 0, above.first_level ? kFlagFirstLevel : uint8_t{0});
-  const uint64_t now = clock_.now();
+  if (index == kNone) return 0;
+  const Token token = open_child(request, index, stage, owner, parent);
+  start_slice(request, index, clock_.now());
+  return token;
+}
+
+// Opens a slice below the named one, else below what the request has open.
+GPUSPAN_INLINE Token Recorder::open_child(OpenRequest& request, uint16_t index, uint16_t stage, uint16_t owner,
+                                          Token named) noexcept {
+  const Parent above = request_parent(request, owner, named);
+  return open_slice(request, index, stage, owner, above.span_id, above.first_level ? request.previous : 0, 0,
+                    above.first_level ? kFlagFirstLevel : uint8_t{0});
+}
+
+// The clock is read last, so that a slice does not contain its own beginning.
+GPUSPAN_INLINE void Recorder::start_slice(OpenRequest& request, uint16_t index, uint64_t now) noexcept {
   lane_.slices[index].start = now;
   if (request.worker_start == 0) [[unlikely]]
     request.worker_start = now;
-  return token;
 }
 
 Token Recorder::begin_on_batch(uint16_t owner, uint16_t stage, Token parent, const uint64_t* time) noexcept {
   OpenBatch* const batch = find_batch(owner);
   if (batch == nullptr) {
-    lose((owner & kBatchFlag) != 0 && (owner ^ kBatchFlag) < kBatchCapacity ? Loss::kClosed : Loss::kStale);
+    // kNone: what JavaScript passes for an owner that has ended.
+    const bool closed = owner == kNone || ((owner & kBatchFlag) != 0 && (owner ^ kBatchFlag) < kBatchCapacity);
+    lose(closed ? Loss::kClosed : Loss::kStale);
     return 0;
   }
   const uint16_t index = take_slice();
@@ -164,31 +189,53 @@ GPUSPAN_INLINE void unlink(OpenSlice* slices, Owner& owner, const OpenSlice& sli
   write_record(RingShare::kLeaf, head, slice.payload, kMaxSliceContinuations, &payload, 1);
 }
 
-GPUSPAN_INLINE void Recorder::end_at(OpenSlice& slice, uint64_t now, uint8_t flags, Payload payload) noexcept {
-  if (slice.payload.head == kNone && slice.payload.flags == 0 && payload.size == 0 && payload.flags == 0) [[likely]] {
-    fill_head(ring_.slot(), slice, now, flags);
-    ring_.publish(1);
-  } else {
-    write_with_payload(slice, now, flags, payload);
-  }
-  if (slice.owner < kBatchFlag) [[likely]] {
-    unlink(lane_.slices, lane_.requests[slice.owner], slice);
-  } else {
-    unlink(lane_.slices, lane_.batches[slice.owner ^ kBatchFlag], slice);
-  }
+// One slot, nothing behind it.
+GPUSPAN_INLINE bool is_plain(const OpenSlice& slice, const Payload& payload) noexcept {
+  return slice.payload.head == kNone && slice.payload.flags == 0 && payload.size == 0 && payload.flags == 0;
+}
+
+GPUSPAN_INLINE void Recorder::end_plain(const OpenSlice& slice, uint64_t now, uint8_t flags) noexcept {
+  fill_head(ring_.slot(), slice, now, flags);
+  ring_.publish(1);
+}
+
+template <class Owner>
+GPUSPAN_INLINE void Recorder::free_slice(OpenSlice& slice, Owner& owner) noexcept {
+  unlink(lane_.slices, owner, slice);
   store_release(slice.token, 0);
   slice.outer = free_slice_;
   free_slice_ = static_cast<uint16_t>(&slice - lane_.slices);
 }
 
+void Recorder::end_at(OpenSlice& slice, uint64_t now, uint8_t flags, Payload payload) noexcept {
+  if (is_plain(slice, payload)) [[likely]] {
+    end_plain(slice, now, flags);
+  } else {
+    write_with_payload(slice, now, flags, payload);
+  }
+  if (slice.owner < kBatchFlag) [[likely]] {
+    free_slice(slice, lane_.requests[slice.owner]);
+  } else {
+    free_slice(slice, lane_.batches[slice.owner ^ kBatchFlag]);
+  }
+}
+
+// As in `begin`: a slice of a request without attributes takes the way that calls nothing.
 void Recorder::end(Token token, Payload payload) noexcept {
   if (token == 0) return;
-  const uint64_t now = clock_.now();
+  if (!clock_.counts()) [[unlikely]]
+    return end_slowly(token, payload, clock_.now());
+  const uint64_t now = read_counter();
   OpenSlice* const slice = find_slice(token);
-  if (slice == nullptr) [[unlikely]] {
-    lose(Loss::kStale);
-    return;
-  }
+  if (slice == nullptr || !is_plain(*slice, payload) || slice->owner >= kBatchFlag) [[unlikely]]
+    return end_slowly(token, payload, now);
+  end_plain(*slice, now, 0);
+  free_slice(*slice, lane_.requests[slice->owner]);
+}
+
+[[gnu::noinline]] void Recorder::end_slowly(Token token, Payload payload, uint64_t now) noexcept {
+  OpenSlice* const slice = find_slice(token);
+  if (slice == nullptr) return lose(Loss::kStale);
   end_at(*slice, now, 0, payload);
 }
 

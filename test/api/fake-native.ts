@@ -3,6 +3,7 @@
 // The addon as far as the recording side of lib/ uses it, in memory: every call becomes one line of `calls`, with its
 // payload decoded. For tests of what JavaScript itself decides; what the addon does is tested with the addon.
 import { Lane } from '../../lib/lane';
+import { Loss } from '../../lib/loss';
 import { BATCH_FLAG, type EntryKind, type Native, NONE, SCRATCH, SCRATCH_BYTES } from '../../lib/native';
 import type { Level } from '../../lib/stage';
 
@@ -102,6 +103,11 @@ export class FakeNative {
   }
 
   begin(where: number) {
+    // As the recorder does for an owner that has ended.
+    if (where >>> 16 === NONE) {
+      this.lose(Loss.closed);
+      return 0;
+    }
     this.say('begin', this.place(where));
     return ++this.token;
   }
