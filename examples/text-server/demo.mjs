@@ -38,7 +38,8 @@ async function runRequests(options, endpoint) {
   if (failed.length > 0) console.log(`  the first failure: ${failed[0].status} ${failed[0].text.trim()}`);
   console.log(`${equal} of ${compared.length} continuations equal the CPU reference`);
   console.log(`device: ${service.device.kind}, ${service.device.name}`);
-  return { stats, mapped, good: failed.length === 0 && equal === compared.length };
+  const good = failed.length === 0 && equal === compared.length;
+  return { stats, mapped, good, device: service.device };
 }
 
 async function runTraced(options) {
@@ -51,8 +52,8 @@ async function runTraced(options) {
   };
   const receiver = await startReceiver({ onExport });
   try {
-    const { stats, good } = await runRequests(options, receiver.url);
-    reportTimes(receiver.spans);
+    const { stats, good, device } = await runRequests(options, receiver.url);
+    reportTimes(receiver.spans, device);
     const lossless = reportLosses(stats);
     console.log(`\n${receiver.spans.length} spans as OTLP JSON in ${out.path}`);
     return good && lossless && (await reportForward(forward));
@@ -72,8 +73,8 @@ async function runUntraced(options) {
   return good && mapped.length === 0;
 }
 
-function reportTimes(spans) {
-  console.log(`GPU times: ${describeGpuTimes(spans)}`);
+function reportTimes(spans, device) {
+  console.log(`GPU times: ${describeGpuTimes(spans, device.name)}`);
   console.log(`\n${stageTable(spans)}`);
   const tree = query(spans);
   const roots = spans.filter(({ name, attributes }) => name === 'request' && 'gpuspan.request.level' in attributes);

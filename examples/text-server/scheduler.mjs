@@ -48,6 +48,12 @@ export class Scheduler {
     if (job) job.cancelled = true;
   }
 
+  /** Jobs that wait are dropped, jobs that run end with their next token. */
+  cancelAll() {
+    for (const job of this.#jobs.values()) job.cancelled = true;
+    for (const job of this.#waiting.splice(0)) this.#retire(job);
+  }
+
   /** Resolves when every job that was added is done. */
   async idle() {
     await this.#loop;

@@ -18,7 +18,7 @@ const model = new Model(corpus, tokenizer.size);
 const device = tryOpenDevice();
 // The first job of a device is slow (its driver still compiles), and should be nobody's.
 await device.wait(device.launch(new Int8Array(DIMENSIONS), new Uint32Array(1), 0n));
-const scheduler = new Scheduler({ tracer, model, device, send: (message) => process.send?.(message) });
+const scheduler = new Scheduler({ tracer, model, device, send });
 
 function tryOpenDevice() {
   try {
@@ -29,12 +29,23 @@ function tryOpenDevice() {
   }
 }
 
+/** The front end may be gone at any time, and between the look and the call. */
+function send(message) {
+  if (process.connected) process.send(message, undefined, undefined, () => {});
+}
+
 async function stop() {
   await scheduler.idle();
   await tracer.shutdown();
-  if (!process.connected) return;
-  process.send({ stats: tracer.stats() });
-  process.disconnect();
+  send({ stats: tracer.stats() });
+  if (process.connected) process.disconnect();
+}
+
+/** Nobody waits for an answer any more, but what was recorded is still delivered. */
+async function abandon() {
+  scheduler.cancelAll();
+  await scheduler.idle();
+  await tracer.shutdown();
 }
 
 /** @param {{ job?: import('./scheduler.mjs').Job, cancel?: string, stop?: boolean }} message */
@@ -45,8 +56,8 @@ function receive({ job, cancel, stop: stopping }) {
 }
 
 process.on('message', receive);
-process.once('disconnect', () => tracer.shutdown());
+process.once('disconnect', abandon);
 // A terminal sends Ctrl-C to both processes; it is the front end that decides when this one stops.
 process.on('SIGINT', () => {});
 
-process.send({ ready: { kind: device.kind, name: device.name } });
+send({ ready: { kind: device.kind, name: device.name } });

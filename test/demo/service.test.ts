@@ -2,16 +2,18 @@
 //
 // The text server by itself, started as its users start it: bad requests, clients that go away, a worker that dies,
 // and what is left of gpuspan when tracing is off.
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { type Receiver, query, startReceiver } from 'gpuspan/testing';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { buildDevice } from '../../examples/text-server/setup.mjs';
 import { CORPUS } from './run-demo';
 
 const SERVER = join(__dirname, '../../examples/text-server/server.mjs');
+const WORKER = join(__dirname, '../../examples/text-server/worker.mjs');
 const ERROR = 2;
 
 interface Service {
@@ -20,9 +22,9 @@ interface Service {
   readonly pids: readonly number[];
 }
 
-async function startServer(env: NodeJS.ProcessEnv = {}): Promise<Service> {
+async function startServer(env: NodeJS.ProcessEnv = {}, options: ForkOptions = {}): Promise<Service> {
   const args = ['--port', '0', '--device', 'threads', '--corpus', CORPUS];
-  const server = fork(SERVER, args, { env: { ...process.env, ...env }, execArgv: [] });
+  const server = fork(SERVER, args, { env: { ...process.env, ...env }, execArgv: [], ...options });
   onTestFinished(async () => {
     if (server.exitCode !== null || server.signalCode !== null) return;
     server.kill('SIGTERM');
@@ -138,6 +140,60 @@ describe('the text server', () => {
     expect(await exited).toEqual([1, null]);
     const [root] = query(service.receiver.spans).byName('request');
     expect(root!.status).toEqual({ code: ERROR, message: 'the worker ended: SIGKILL' });
+  });
+});
+
+describe('the worker of the text server', () => {
+  const JOBS = 20;
+  /** What a front end that traces sends along. */
+  const carrier = (index: number) => ({
+    v: 1,
+    trace: (index + 1).toString(16).padStart(32, '0'),
+    root: 'b7ad6b7169203331',
+    level: 2,
+    flags: 1,
+  });
+
+  it('drops its jobs, delivers what it has recorded and ends with exit code 0 when the front end is gone', async () => {
+    const receiver = await startReceiver();
+    onTestFinished(() => receiver.close());
+    const env = { ...process.env, GPUSPAN: '1', GPUSPAN_DEVICE: 'none', OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url };
+    const worker = fork(WORKER, ['--device', 'threads', '--corpus', CORPUS], { env, execArgv: [], silent: true });
+    onTestFinished(() => void worker.kill('SIGKILL'));
+    const stderr = text(worker.stderr!);
+    const exited = once(worker, 'exit');
+    await once(worker, 'message');
+    for (let i = 0; i < JOBS; i++) {
+      worker.send({ job: { id: String(i), tokens: [1, 2], maxTokens: 10_000, seed: i, trace: carrier(i) } });
+    }
+    await once(worker, 'message');
+    worker.disconnect();
+
+    expect(await exited).toEqual([0, null]);
+    expect(await stderr).toBe('');
+    const workers = query(receiver.spans).byName('DecodeWorker');
+    expect(workers.map(({ traceId }) => traceId).sort()).toEqual(
+      Array.from({ length: JOBS }, (_, i) => carrier(i).trace),
+    );
+    const names = receiver.spans.flatMap(({ events }) => events.map(({ name }) => name));
+    expect(names.filter((name) => name === 'cancelled')).toHaveLength(JOBS);
+    expect(receiver.spans.filter(({ attributes }) => 'gpuspan.unfinished' in attributes)).toEqual([]);
+  });
+
+  it('ends by itself, without an error, when the front end is killed', async () => {
+    const receiver = await startReceiver();
+    onTestFinished(() => receiver.close());
+    const env = { GPUSPAN: '1', OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url };
+    const { server, url } = await startServer(env, { silent: true });
+    const stderr = text(server.stderr!);
+    // The worker holds the pipe too, so that it closes when both have ended.
+    const closed = once(server, 'close');
+    const response = await generate(url, { prompt: 'The', max_tokens: 10_000 });
+    server.kill('SIGKILL');
+    await expect(response.text()).rejects.toThrow();
+    await closed;
+    expect(await stderr).toBe('');
+    expect(query(receiver.spans).byName('DecodeWorker')).toHaveLength(1);
   });
 });
 

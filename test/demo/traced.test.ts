@@ -59,6 +59,47 @@ function expectOneTraceARequest({ spans }: DemoRun): void {
   }
 }
 
+/** The printed rows, by stage: where, process, count. */
+function stageTable(stdout: string): Record<string, [string, string, number]> {
+  const lines = stdout.split('\n');
+  const from = lines.findIndex((line) => /^ {2}stage +where +process +count +p50 ms +p95 ms +total ms$/.test(line));
+  const rows = lines.slice(from + 1, lines.indexOf('', from));
+  return Object.fromEntries(
+    rows.map((row) => {
+      const [name, where, process, count, ...times] = row.trim().split(/ {2,}/);
+      expect(times.map((time) => /^\d+\.\d{3}$/.test(time))).toEqual([true, true, true]);
+      return [name, [where!, process!, Number(count)]];
+    }),
+  );
+}
+
+/** Each measurement counts once, a batch's not again for every member. */
+function expectStageTable({ stdout, spans }: DemoRun): void {
+  const batches = new Set(
+    query(spans)
+      .byName('batch')
+      .map(({ traceId }) => traceId),
+  );
+  const steps = spans.filter(({ name, traceId }) => name === 'decode_step' && batches.has(traceId)).length;
+  const pieces = query(spans).byName('detokenize').length;
+  expect(steps).toBeGreaterThan(0);
+  expect(pieces).toBeGreaterThan(REQUESTS);
+  expect(stageTable(stdout)).toEqual({
+    tokenize: ['host', 'text-server', REQUESTS],
+    dispatch: ['host', 'text-server', REQUESTS],
+    detokenize: ['host', 'text-server', pieces],
+    stream_write: ['host', 'text-server', pieces],
+    queue_wait: ['host', 'text-worker', REQUESTS],
+    prefill: ['host', 'text-worker', REQUESTS],
+    decode: ['host', 'text-worker', REQUESTS],
+    decode_step: ['host', 'text-worker', steps],
+    // One for each prompt and one for each step.
+    launch: ['host', 'text-worker', REQUESTS + steps],
+    wait_gpu: ['host', 'text-worker', REQUESTS + steps],
+    gpu_forward: ['GPU (opencl)', 'text-worker', REQUESTS + steps],
+  });
+}
+
 describe('the demo on OpenCL', () => {
   it('gives each request one trace over both processes, down to its GPU slices, without loss', async (context) => {
     needOpenCl(context);
@@ -68,7 +109,11 @@ describe('the demo on OpenCL', () => {
     expect(run.stdout).toContain(`${REQUESTS} of ${REQUESTS} continuations equal the CPU reference`);
     expect(run.stdout).toContain('losses of the server: none');
     expect(run.stdout).toContain('losses of the worker: none');
-    expect(run.stdout).toContain('GPU times: real, from opencl');
+    // What the device is and where it runs comes from its driver.
+    const [, device] = run.stdout.match(/^device: opencl, (.+)$/m) ?? [];
+    expect(device).toMatch(/\(.+\)(, which runs on the CPU)?$/);
+    expect(run.stdout).toContain(`GPU times: measured on a real OpenCL runtime, ${device}; half of them within`);
+    expectStageTable(run);
 
     expectOneTraceARequest(run);
     const tree = query(run.spans);

@@ -3,6 +3,8 @@
 // The demo's tables: time per stage from the spans as they arrived, and the losses of both processes. Called by
 // demo.mjs once everything has been delivered.
 
+/** By `gpu.time.source`. */
+const HOW_MEASURED = { opencl: 'measured on a real OpenCL runtime', simulated: 'simulated' };
 const OWNER_KEYS = ['gpuspan.request.level', 'gpuspan.worker.label', 'gpuspan.batch.size'];
 
 /**
@@ -30,15 +32,19 @@ export function stageTable(spans) {
   return formatTable(['stage', 'where', 'process', 'count', 'p50 ms', 'p95 ms', 'total ms'], rows);
 }
 
-/** Where the times of GPU slices come from, and how far off they may be. */
-export function describeGpuTimes(spans) {
+/**
+ * Where the times of GPU slices come from, and how far off they may be.
+ * @param {readonly import('gpuspan/testing').ReceivedSpan[]} spans
+ * @param {string} device what computed, and on what
+ */
+export function describeGpuTimes(spans, device) {
   const slices = spans.filter(({ attributes }) => 'gpu.time.source' in attributes);
   if (slices.length === 0) return 'none, no GPU stream was used';
-  const sources = [...new Set(slices.map(({ attributes }) => attributes['gpu.time.source']))];
+  const sources = new Set(slices.map(({ attributes }) => attributes['gpu.time.source']));
   const bounds = slices.map(({ attributes }) => Number(attributes['gpu.time.bound_ns']) / 1e3).sort((a, b) => a - b);
-  const kind = sources.includes('simulated') ? 'simulated' : 'real';
+  const how = [...sources].map((source) => HOW_MEASURED[source] ?? `by ${source}`).join(' and ');
   const [half, most] = [quantile(bounds, 0.5), bounds.at(-1)].map((micros) => micros.toFixed(1));
-  return `${kind}, from ${sources.join(' and ')}, half of them within ${half} us of the truth, all within ${most} us`;
+  return `${how}, ${device}; half of them within ${half} us of the truth, all within ${most} us`;
 }
 
 /** Losses by reason, of one process's `tracer.stats()`; empty when nothing was lost. */
