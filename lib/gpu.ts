@@ -47,7 +47,7 @@ export class Gpu {
 
   /**
    * The stream with this handle: a `CUstream`, `cudaStream_t` or `cl_command_queue` as a bigint. Where it cannot be
-   * timed, an inert stream and one warning: the worker runs on and its GPU slices are counted as lost.
+   * timed, an inert stream, and one warning in the process: the worker runs on and its GPU slices are counted as lost.
    * @throws GpuspanError `GPUSPAN_STREAM`: not a bigint from 0 to 2^64-1. With tracing on or off.
    */
   stream(handle: bigint): GpuStream {
@@ -71,7 +71,8 @@ export class Gpu {
       return new GpuStream(lane.native.gpuStream(handle), '');
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      warnOnce(`stream ${reason}`, `no GPU slices on this stream: ${reason}`);
+      // Whatever the handle, or an application that makes queues as it goes would be warned for each.
+      warnOnce('stream', `no GPU slices on this stream: ${reason}; other streams are not told`);
       return new GpuStream(NO_STREAM, reason);
     }
   }

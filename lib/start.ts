@@ -14,7 +14,7 @@ import { checkOptions, type StartOptions } from './options';
 import type { Delivery, DeliveryOptions } from './sinks/delivery';
 import { bindDeclarations } from './stage';
 import { Tracer } from './tracer';
-import { warn } from './warn';
+import { warn, warnOnce } from './warn';
 
 let started: { readonly tracer: Tracer; readonly options: StartOptions } | undefined;
 
@@ -48,7 +48,7 @@ function compareOptions(first: StartOptions, second: StartOptions): void {
 }
 
 function startInert(configuration: Configuration): Tracer {
-  for (const warning of configuration.warnings) warn(warning);
+  for (const warning of configuration.warnings) warnOnce(warning, warning);
   return new Tracer(undefined, configuration.reason);
 }
 
@@ -59,7 +59,7 @@ function startLive(configuration: Configuration, options: StartOptions): Tracer 
   const opened = openSegment(native, configuration);
   if (opened.reason !== '') return inertBecause(opened.reason);
   // Variables are the process's: the first thread to start tells what is wrong with them.
-  if (opened.created || isMainThread) for (const warning of configuration.warnings) warn(warning);
+  for (const warning of configuration.warnings) warnOnce(warning, warning);
   const attached = attach(native, configuration);
   if (typeof attached === 'string') return inertBecause(attached);
   bindDeclarations(native, configuration.modules);
@@ -71,12 +71,15 @@ function startLive(configuration: Configuration, options: StartOptions): Tracer 
   // The thread that requests arrive at, most likely: its first one should not wait for modules to load.
   if (isMainThread) setImmediate(loadPropagation).unref();
   // A worker_thread's `process` emits it too, when the thread ends by itself.
-  process.on('exit', () => tracer.closeAtExit());
+  process.on('exit', () => {
+    tracer.closeAtExit();
+    if (isMainThread) native.countUnread();
+  });
   return tracer;
 }
 
 function inertBecause(reason: string): Tracer {
-  warn(`GPUSPAN is set, but nothing is recorded: ${reason}`);
+  warnOnce('inert', `GPUSPAN is set, but nothing is recorded: ${reason}`);
   return new Tracer(undefined, reason);
 }
 
@@ -91,7 +94,10 @@ function openSegment(
     if (directoryFrom === 'option') throw fromNative(error);
     if (directoryFrom === 'default') return { created: false, reason: messageOf(error) };
     const folder = JSON.stringify(config.directory);
-    warn(`GPUSPAN_DIR=${folder} cannot be used; using memory that ends with the process: ${messageOf(error)}`);
+    warnOnce(
+      'directory',
+      `GPUSPAN_DIR=${folder} cannot be used; using memory that ends with the process: ${messageOf(error)}`,
+    );
   }
   return openSegment(native, { native: { ...config, directory: '' }, directoryFrom: 'default' } as Configuration);
 }
@@ -110,7 +116,7 @@ function attach(
 }
 
 // Loaded here, so that a process with tracing off does not load it.
-function deliver(native: Native, { expandLevel }: Configuration, options: StartOptions): Delivery {
+function deliver(native: Native, { expandLevel, exitTimeoutMillis }: Configuration, options: StartOptions): Delivery {
   const { startDelivery } = require('./sinks/delivery') as typeof import('./sinks/delivery');
   const { exporter, serviceName, resourceAttributes } = options;
   return startDelivery(native, {
@@ -118,6 +124,7 @@ function deliver(native: Native, { expandLevel }: Configuration, options: StartO
     serviceName,
     resourceAttributes,
     expandLevel,
+    exitTimeoutMillis,
     warn,
   });
 }

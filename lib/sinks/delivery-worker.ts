@@ -39,7 +39,8 @@ function deliver(order: DeliveryOrder): void {
   const exporter = createExporter(); // early, so that its modules are loaded before the first span
   const source = new LiveSource(native);
   const pipeline = new SpanPipeline(source, {
-    resource: createResource(order, warn),
+    // Readers come and go; their variables stay.
+    resource: createResource(order, (message) => native.firstTo(message) && warn(message)),
     scope: SCOPE,
     expandLevel: order.expandLevel,
   });

@@ -2,14 +2,15 @@
 //
 // Decides how this environment's slices leave the process: an exporter given in code, on this thread; OTLP by
 // the OTEL_* variables, off-thread; or nowhere. Called once by start(), on its thread.
-import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
+import { isMainThread } from 'node:worker_threads';
 import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { Native } from '../native';
 import { findDestination } from '../otel/exporter';
 import type { ResourceAttributes } from '../otel/resource';
+import { warnOnce } from '../warn';
 import { FLUSH_TIMEOUT_MILLIS, flush, flushBlocking, outstanding } from './flush';
 import { OffThreadDelivery } from './off-thread';
-import { formatSummary, writeLine } from './summary';
+import { formatSummary } from './summary';
 
 export interface DeliveryOptions {
   /** Spans go to it, on this thread, whatever the variables say. */
@@ -18,14 +19,22 @@ export interface DeliveryOptions {
   readonly resourceAttributes?: ResourceAttributes | undefined;
   /** Batch slices up to this level become one span per member; 0: none. */
   readonly expandLevel: number;
+  /** How long a natural end of the process may be put off for an exporter on this thread. */
+  readonly exitTimeoutMillis: number;
   /** One clear line for the operator. */
   readonly warn: (message: string) => void;
 }
 
 export interface Delivery {
-  /** Resolves when everything recorded in the process so far was delivered, or could not be. Never rejects. */
+  /**
+   * Resolves when everything recorded in the process so far was delivered, or could not be, or FLUSH_TIMEOUT_MILLIS have
+   * passed, with one line in that case. Never rejects.
+   */
   flush(): Promise<void>;
-  /** Flushes, then ends this environment's part in delivery. Another environment may take the reading over. */
+  /**
+   * Flushes, then ends this environment's part in delivery, in the same time. Another environment may take the reading
+   * over.
+   */
   shutdown(): Promise<void>;
   /** To be called last in this thread's exit handler: blocks, for so long at most, while the rest is delivered. */
   flushAtExit(timeoutMillis: number): void;
@@ -33,7 +42,7 @@ export interface Delivery {
 
 export function startDelivery(native: Native, options: DeliveryOptions): Delivery {
   if (options.exporter !== undefined) return inline(native, options, options.exporter);
-  const destination = findDestination(process.env, options.warn);
+  const destination = findDestination(process.env, (message) => warnOnce(message, message));
   if (destination.kind === 'otlp') return new OffThreadDelivery(native, options, destination.endpoint);
   return new NoDelivery(native, options, destination.kind === 'none');
 }
@@ -44,23 +53,22 @@ function inline(native: Native, options: DeliveryOptions, exporter: SpanExporter
   return new InlineDelivery(native, options, exporter);
 }
 
-// Worker threads inherit environment data, so the warning comes once a process and not once a thread.
-const WARNED = 'gpuspan.nowhere-to-send';
-
 /**
  * This environment cannot deliver. Another one of the process may; without any, records wait in the rings and full
- * rings drop. Says so unless it was asked for.
+ * rings drop. Unless it was asked for, the process says so once, and at its end what was recorded in vain.
  */
 class NoDelivery implements Delivery {
   readonly #native: Native;
-  readonly #warned: boolean;
+  readonly #options: DeliveryOptions;
+  readonly #inVain: boolean;
 
   constructor(native: Native, options: DeliveryOptions, intended: boolean) {
     this.#native = native;
-    this.#warned = !intended && !this.#isRead() && getEnvironmentData(WARNED) !== true;
-    if (!this.#warned) return;
-    setEnvironmentData(WARNED, true);
-    options.warn(
+    this.#options = options;
+    this.#inVain = !intended && !this.#isRead();
+    if (!this.#inVain) return;
+    warnOnce(
+      'nowhere to send',
       'slices are recorded but there is nowhere to send them: set OTEL_EXPORTER_OTLP_ENDPOINT, ' +
         'or OTEL_TRACES_EXPORTER=otlp, or give start() an exporter',
     );
@@ -68,12 +76,13 @@ class NoDelivery implements Delivery {
 
   async flush(): Promise<void> {
     if (!this.#isRead()) return;
-    await flush(
-      this.#native,
-      () => undefined,
-      () => !this.#isRead(),
-      FLUSH_TIMEOUT_MILLIS,
-    );
+    await flush(this.#native, {
+      wake: () => undefined,
+      hopeless: () => !this.#isRead(),
+      timeoutMillis: FLUSH_TIMEOUT_MILLIS,
+      to: 'by the thread that reads',
+      warn: this.#options.warn,
+    });
   }
 
   shutdown(): Promise<void> {
@@ -82,7 +91,9 @@ class NoDelivery implements Delivery {
 
   flushAtExit(timeoutMillis: number): void {
     if (!this.#isRead()) {
-      if (this.#warned) writeLine(formatSummary(this.#native.stats()));
+      if (isMainThread) this.#native.countUnread();
+      // Of several threads that end, the last one knows most: each replaces what the one before it wanted to be said.
+      if (this.#inVain) this.#native.lastWords(formatSummary(this.#native.stats()));
     } else if (isMainThread && outstanding(this.#native)) {
       flushBlocking(this.#native, () => undefined, timeoutMillis);
     }

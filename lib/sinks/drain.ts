@@ -78,12 +78,7 @@ export class Drain {
 
   /** One bounded turn; false when there was nothing to read or the sink takes no more. */
   turn(): boolean {
-    if (this.#stopped || this.#turning) return false;
-    if (this.#native.leaseHolder() !== this.#options.environment) {
-      this.#end();
-      this.#options.onLeaseLost();
-      return false;
-    }
+    if (this.#stopped || this.#turning || !this.#holdsLease()) return false;
     this.#turning = true;
     try {
       const outcome = this.#takeTurn();
@@ -102,6 +97,7 @@ export class Drain {
     this.#beginFlush();
     this.#takeSnapshot();
     const outcome = this.#readSome();
+    if (this.#stopped) return outcome; // the lease went while the sink answered
     this.#endFlush();
     this.#ledger.publish();
     return outcome;
@@ -111,9 +107,22 @@ export class Drain {
   stop(): void {
     if (this.#stopped) return;
     this.#end();
-    if (this.#native.leaseHolder() !== this.#options.environment) return;
+    if (this.#native.leaseHolder() !== this.#options.environment) {
+      this.#ledger.forget();
+      return;
+    }
     this.#ledger.abandon();
     this.#native.leaseRelease(this.#options.environment);
+  }
+
+  // Without it the rings and the published account are another reader's: what the sink answers later must not touch
+  // them.
+  #holdsLease(): boolean {
+    if (this.#native.leaseHolder() === this.#options.environment) return true;
+    this.#end();
+    this.#ledger.forget();
+    this.#options.onLeaseLost();
+    return false;
   }
 
   #end(): void {
@@ -132,7 +141,7 @@ export class Drain {
   #readSome(): Outcome {
     let spans = 0;
     for (let reads = 0; reads < READS_PER_TURN; reads++) {
-      if (!this.#sink.ready) return { spans, more: false };
+      if (this.#stopped || !this.#sink.ready) return { spans, more: false };
       const batch = this.#pipeline.read(MAX_SPANS_PER_READ);
       this.#goal?.noteRead(batch);
       if (batch === undefined) return { spans, more: false };
@@ -146,8 +155,9 @@ export class Drain {
     for (const { lane, low, high } of batch.lanes) this.#read.set(lane, { low, high });
     const entry = this.#ledger.open(batch);
     this.#sink.write(batch.spans, (failedSpans) => {
+      if (this.#stopped || !this.#holdsLease()) return;
       this.#ledger.settle(entry, failedSpans);
-      if (this.#turning || this.#stopped) return;
+      if (this.#turning) return;
       this.#ledger.publish();
       this.wake(); // the sink has room again, and a flush may be complete
     });

@@ -70,11 +70,11 @@ export class ExporterSink implements Sink {
   }
 
   async flush(): Promise<void> {
-    await this.#ask('forceFlush', () => this.#exporter.forceFlush?.());
+    await this.#ask('forceFlush', () => this.#exporter.forceFlush?.(), this.#options.timeoutMillis);
   }
 
-  async shutdown(): Promise<void> {
-    await this.#ask('shutdown', () => this.#exporter.shutdown());
+  async shutdown(timeoutMillis = this.#options.timeoutMillis): Promise<void> {
+    await this.#ask('shutdown', () => this.#exporter.shutdown(), timeoutMillis);
   }
 
   // Not recursive: an exporter that answers within export() would otherwise nest one frame a chunk.
@@ -129,11 +129,11 @@ export class ExporterSink implements Sink {
     this.#failing = true;
   }
 
-  async #ask(what: string, ask: () => Promise<void> | undefined): Promise<void> {
+  // Somebody waits for this, so the process lives until the answer or the deadline.
+  async #ask(what: string, ask: () => Promise<void> | undefined, timeoutMillis: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, this.#options.timeoutMillis);
-      timer.unref();
+      timer = setTimeout(resolve, Math.max(0, timeoutMillis));
     });
     try {
       await Promise.race([withTracingSuppressed(ask), deadline]);

@@ -12,9 +12,12 @@ import { SpanPipeline } from '../spans/pipeline';
 import type { Delivery, DeliveryOptions } from './delivery';
 import { Drain } from './drain';
 import { ExporterSink } from './exporter-sink';
+import { warnOnce } from '../warn';
 import { FLUSH_TIMEOUT_MILLIS, flush, outstanding } from './flush';
 import { LeaseWatch } from './lease';
 import { unreadLanes } from './unread';
+
+const DESTINATION = 'the exporter given to start()';
 
 export class InlineDelivery implements Delivery {
   readonly #native: Native;
@@ -24,6 +27,8 @@ export class InlineDelivery implements Delivery {
   readonly #sink: ExporterSink;
   readonly #watch: LeaseWatch;
   #drain: Drain | undefined;
+  // What is left of the time for which natural ends of the loop may be put off.
+  #exitMillis: number;
   // Slices and owners recorded when the loop last ran dry.
   #flushedRecords = -1;
   #stopping = false;
@@ -33,12 +38,14 @@ export class InlineDelivery implements Delivery {
     this.#native = native;
     this.#options = options;
     this.#environment = native.environment();
-    this.#resource = createResource(options, options.warn);
-    this.#sink = new ExporterSink(exporter, { destination: `the exporter given to start()`, warn: options.warn });
+    this.#exitMillis = options.exitTimeoutMillis;
+    this.#resource = createResource(options, (message) => warnOnce(message, message));
+    this.#sink = new ExporterSink(exporter, { destination: DESTINATION, warn: options.warn });
     this.#watch = new LeaseWatch(native, this.#environment, () => this.#read());
     this.#watch.start();
     if (this.#drain === undefined) {
-      options.warn(
+      warnOnce(
+        'exporter waits',
         'another thread of this process already delivers its slices; the exporter given here is used when that thread ends',
       );
     }
@@ -46,14 +53,7 @@ export class InlineDelivery implements Delivery {
   }
 
   async flush(): Promise<void> {
-    if (this.#stopping) return;
-    this.#watch.try();
-    await flush(
-      this.#native,
-      () => this.#drain?.wake(),
-      () => this.#native.leaseHolder() === 0,
-      FLUSH_TIMEOUT_MILLIS,
-    );
+    if (!this.#stopping) await this.#flush(FLUSH_TIMEOUT_MILLIS);
   }
 
   shutdown(): Promise<void> {
@@ -67,15 +67,29 @@ export class InlineDelivery implements Delivery {
     while (this.#drain?.turn() === true && performance.now() < deadline);
   }
 
-  // The loop has run dry, and starting work here revives it: a natural end waits for asynchronous exporters.
-  // Once for what there is: of what an exporter refuses, something may stay outstanding for ever.
+  // The loop has run dry, and starting work here revives it: a natural end waits for asynchronous exporters, for so
+  // long in all, however often the loop runs dry.
   readonly #beforeExit = (): void => {
-    if (this.#drain === undefined || !outstanding(this.#native)) return;
+    if (this.#drain === undefined || this.#exitMillis <= 0 || !outstanding(this.#native)) return;
     const { recorded, owners } = this.#native.stats();
-    if (recorded + owners === this.#flushedRecords) return;
+    if (recorded + owners === this.#flushedRecords) return; // what is left then, another flush does not move either
     this.#flushedRecords = recorded + owners;
-    void this.flush();
+    const begun = performance.now();
+    void this.#flush(this.#exitMillis).then(() => {
+      this.#exitMillis -= performance.now() - begun;
+    });
   };
+
+  async #flush(timeoutMillis: number): Promise<void> {
+    this.#watch.try();
+    await flush(this.#native, {
+      wake: () => this.#drain?.wake(),
+      hopeless: () => this.#native.leaseHolder() === 0,
+      timeoutMillis,
+      to: `to ${DESTINATION}`,
+      warn: this.#options.warn,
+    });
+  }
 
   // Called with the lease in hand. A new pipeline each time: another reader may have moved the positions meanwhile.
   #read(): void {
@@ -101,12 +115,13 @@ export class InlineDelivery implements Delivery {
   }
 
   async #stop(): Promise<void> {
-    await this.flush();
+    const deadline = performance.now() + FLUSH_TIMEOUT_MILLIS;
+    await this.#flush(FLUSH_TIMEOUT_MILLIS);
     this.#stopping = true;
     process.off('beforeExit', this.#beforeExit);
     this.#watch.stop();
     this.#drain?.stop();
     this.#drain = undefined;
-    await this.#sink.shutdown();
+    await this.#sink.shutdown(deadline - performance.now());
   }
 }

@@ -40,13 +40,14 @@ export interface Entry {
 
 export class Ledger {
   readonly #native: ReaderNative;
-  readonly #published = new Float64Array(3 + READER_LOSS_SLOTS);
+  readonly #published = new Float64Array(3 + READER_LOSS_SLOTS + 1);
   // Read but not advanced, per lane and in ring order.
   readonly #waiting = new Map<number, Part[]>();
   readonly #open = new Set<Entry>();
   readonly #lost: number[] = new Array<number>(READER_LOSS_SLOTS).fill(0);
   #delivered: number;
   #ownersDelivered: number;
+  #ownersLost: number;
   #held = 0;
   #entries = 0;
 
@@ -56,6 +57,7 @@ export class Ledger {
     const { consumed, reader } = native.stats();
     this.#delivered = reader.delivered;
     this.#ownersDelivered = reader.owners;
+    this.#ownersLost = Math.max(reader.lostOwners, reader.consumedOwners - reader.owners);
     reader.lost.forEach((count, reason) => {
       this.#lost[reason] = count;
     });
@@ -116,9 +118,14 @@ export class Ledger {
       entry.failedOwners = entry.owners;
       for (const part of entry.advanced.splice(0)) this.#bookHeld(part, ReaderLoss.shutdown);
     }
+    this.forget();
+    this.publish();
+  }
+
+  /** The lease is another reader's: what is open is its business, and answers to it change nothing any more. */
+  forget(): void {
     this.#open.clear();
     this.#waiting.clear();
-    this.publish();
   }
 
   publish(): void {
@@ -126,6 +133,7 @@ export class Ledger {
     this.#published[1] = this.#held;
     this.#published[2] = this.#ownersDelivered;
     this.#published.set(this.#lost, 3);
+    this.#published[3 + READER_LOSS_SLOTS] = this.#ownersLost;
     this.#native.publishReader(this.#published);
   }
 
@@ -171,6 +179,7 @@ export class Ledger {
     this.#lose(reason, failed);
     this.#delivered += part.slices - corrupt - failed;
     this.#ownersDelivered += part.owners - failedOwners;
+    this.#ownersLost += failedOwners;
   }
 
   #lose(reason: number, slices: number): void {

@@ -8,7 +8,7 @@ import { isMainThread, Worker } from 'node:worker_threads';
 import type { Native } from '../native';
 import type { Delivery, DeliveryOptions } from './delivery';
 import type { DeliveryOrder, FromWorker, ToWorker } from './delivery-protocol';
-import { describeUndelivered, FLUSH_TIMEOUT_MILLIS, flush, flushBlocking, outstanding } from './flush';
+import { describeUndelivered, FLUSH_TIMEOUT_MILLIS, flush, flushBlocking, outstanding, within } from './flush';
 import { LeaseWatch } from './lease';
 import { writeLine } from './summary';
 
@@ -47,12 +47,13 @@ export class OffThreadDelivery implements Delivery {
   async flush(): Promise<void> {
     if (this.#stopping) return;
     this.#watch.try();
-    await flush(
-      this.#native,
-      () => this.#wake(),
-      () => this.#watch.backingOff,
-      FLUSH_TIMEOUT_MILLIS,
-    );
+    await flush(this.#native, {
+      wake: () => this.#wake(),
+      hopeless: () => this.#watch.backingOff && this.#native.leaseHolder() === 0,
+      timeoutMillis: FLUSH_TIMEOUT_MILLIS,
+      to: `to ${this.#endpoint}`,
+      warn: this.#options.warn,
+    });
   }
 
   shutdown(): Promise<void> {
@@ -68,7 +69,7 @@ export class OffThreadDelivery implements Delivery {
     if (!outstanding(this.#native)) return;
     const isRead = this.#native.leaseHolder() !== 0;
     if (isRead && flushBlocking(this.#native, () => this.#wake(), timeoutMillis)) return;
-    const why = isRead ? `within ${timeoutMillis} ms` : 'because no delivery worker could be started';
+    const why = isRead ? within(timeoutMillis) : 'because no delivery worker could be started';
     writeLine(`${describeUndelivered(this.#native)} were not delivered to ${this.#endpoint} ${why}`);
   }
 
@@ -134,6 +135,7 @@ export class OffThreadDelivery implements Delivery {
   }
 
   async #stop(): Promise<void> {
+    const deadline = performance.now() + FLUSH_TIMEOUT_MILLIS;
     await this.flush();
     this.#stopping = true;
     this.#watch.stop();
@@ -141,7 +143,8 @@ export class OffThreadDelivery implements Delivery {
     if (worker === undefined) return;
     worker.ref(); // or a process with nothing else to do would end before the promise resolves
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => void worker.terminate(), STOP_TIMEOUT_MILLIS);
+      const millis = Math.max(0, Math.min(STOP_TIMEOUT_MILLIS, deadline - performance.now()));
+      const timer = setTimeout(() => void worker.terminate(), millis);
       worker.once('exit', () => {
         clearTimeout(timer);
         resolve();

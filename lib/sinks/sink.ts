@@ -15,6 +15,6 @@ export interface Sink {
   write(spans: readonly ReadableSpan[], settled: Settled): void;
   /** Pushes out what the sink itself still holds. Never rejects. */
   flush(): Promise<void>;
-  /** Ends the sink; `write` is not called afterwards. Never rejects. */
-  shutdown(): Promise<void>;
+  /** Ends the sink, without waiting longer than that; `write` is not called afterwards. Never rejects. */
+  shutdown(timeoutMillis?: number): Promise<void>;
 }

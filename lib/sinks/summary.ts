@@ -30,10 +30,11 @@ export function formatLosses(stats: NativeStats): string {
 
 /** One line: what was recorded, what of it nobody read, what was lost and why. */
 export function formatSummary(stats: NativeStats): string {
-  const losses = formatLosses(stats);
+  const { no_reader: given = 0, ...lost } = stats.lost;
+  const losses = formatLosses({ ...stats, lost });
   return [
     `${stats.recorded} slices of ${stats.owners} requests, worker spans and batches were recorded`,
-    `${stats.inRing} were never read because there was nowhere to send them`,
+    `${stats.inRing + given} were never read (no_reader) because there was nowhere to send them`,
     losses === '' ? 'none were lost otherwise' : `lost: ${losses}`,
   ].join('; ');
 }

@@ -3,9 +3,12 @@
 // See process.h. Everything here is set-up: it may lock, allocate and make system calls.
 #include "process.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "../core/clock.h"
 
@@ -56,6 +59,25 @@ Gpu* Process::gpu() {
   // out, and the library registered its own before this line.
   std::atexit([] { Process::get().gpu_if_open()->stop(0); });
   return gpu;
+}
+
+bool Process::first_to(const std::string& topic) {
+  const std::lock_guard lock(words_mutex_);
+  return topics_.size() < kTopics && topics_.insert(topic).second;
+}
+
+void Process::set_last_words(std::string words) {
+  const std::lock_guard lock(words_mutex_);
+  if (speaker_ == 0 && words.empty()) return;
+  if (speaker_ == 0) std::atexit([] { Process::get().say_last_words(); });
+  speaker_ = getpid();
+  last_words_ = std::move(words);
+}
+
+// A thread that lives on may hold the mutex; the process must not end up waiting for it.
+void Process::say_last_words() noexcept {
+  const std::unique_lock lock(words_mutex_, std::try_to_lock);
+  if (lock.owns_lock() && !last_words_.empty() && getpid() == speaker_) tell(last_words_.c_str());
 }
 
 bool Process::module_enabled(std::string_view module) const noexcept {

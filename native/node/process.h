@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,11 +46,21 @@ class Process {
   // Never 0 and never repeated.
   uint64_t next_environment() noexcept { return environments_.fetch_add(1, std::memory_order_relaxed) + 1; }
 
+  // Whether nobody in the process has said anything on `topic` yet, for what is said once. Once kTopics are taken, new
+  // ones are never first.
+  bool first_to(const std::string& topic);
+  // What the process writes to stderr as it exits, instead of what was set before; empty: nothing. Not in a child made
+  // by fork(2).
+  void set_last_words(std::string words);
+
   // The stage of native code's declaration, with the gate that the module filter gives it. 0: full dictionary.
   uint16_t intern_stage(const char* module, const char* name, uint8_t level) noexcept;
 
  private:
+  static constexpr size_t kTopics = 256;
+
   Process() = default;
+  void say_last_words() noexcept;
   bool module_enabled(std::string_view module) const noexcept;
 
   mutable std::mutex mutex_;
@@ -58,6 +69,10 @@ class Process {
   std::atomic<Segment*> segment_{nullptr};
   std::atomic<Gpu*> gpu_{nullptr};
   std::atomic<uint64_t> environments_{0};
+  std::mutex words_mutex_;  // the rest; not mutex_, which is held while a device is opened
+  std::set<std::string> topics_;
+  std::string last_words_;
+  int speaker_ = 0;  // the process that set the last words; 0: nobody, and the exit handler is not registered
 };
 
 }  // namespace gpuspan

@@ -32,7 +32,13 @@ Napi::Value lease_acquire(const Napi::CallbackInfo& call, Environment&) {
   uint64_t environment;
   if (!read_environment(call[0], &environment)) return bad_environment(call.Env());
   Segment* segment = Process::get().segment();
-  return Napi::Boolean::New(call.Env(), segment != nullptr && segment->acquire_lease(environment));
+  const bool acquired = segment != nullptr && segment->acquire_lease(environment);
+  if (acquired) {
+    // What was given up for want of a reader has one now.
+    segment->header().no_reader.store(0, std::memory_order_relaxed);
+    Process::get().set_last_words({});
+  }
+  return Napi::Boolean::New(call.Env(), acquired);
 }
 
 Napi::Value lease_transfer(const Napi::CallbackInfo& call, Environment&) {
@@ -95,7 +101,7 @@ Napi::Value advance(const Napi::CallbackInfo& call, Environment&) {
   return Napi::Boolean::New(call.Env(), advanced);
 }
 
-// delivered, held, owners delivered, then lost by ReaderLoss.
+// delivered, held, owners delivered, then lost by ReaderLoss, then owners lost.
 Napi::Value publish_reader(const Napi::CallbackInfo& call, Environment&) {
   Segment* segment = Process::get().segment();
   if (!call[0].IsTypedArray() || call[0].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
@@ -104,12 +110,14 @@ Napi::Value publish_reader(const Napi::CallbackInfo& call, Environment&) {
   if (segment == nullptr) return call.Env().Undefined();
   const auto values = call[0].As<Napi::Float64Array>();
   ReaderAccount& account = segment->header().reader;
-  std::atomic<uint64_t>* const head[] = {&account.delivered, &account.held, &account.owners_delivered};
-  constexpr size_t kFields = std::size(head) + std::size(ReaderAccount{}.lost);
-  for (size_t i = 0; i < values.ElementLength() && i < kFields; ++i) {
+  constexpr size_t kReasons = std::size(ReaderAccount{}.lost);
+  std::atomic<uint64_t>* fields[kReasons + 4] = {&account.delivered, &account.held, &account.owners_delivered};
+  for (size_t i = 0; i < kReasons; ++i) fields[3 + i] = &account.lost[i];
+  fields[3 + kReasons] = &account.owners_lost;
+  for (size_t i = 0; i < values.ElementLength() && i < std::size(fields); ++i) {
     const double value = values[i];
     const auto count = value >= 0 && value <= 9007199254740991.0 ? static_cast<uint64_t>(value) : 0;
-    (i < std::size(head) ? *head[i] : account.lost[i - std::size(head)]).store(count, std::memory_order_relaxed);
+    fields[i]->store(count, std::memory_order_relaxed);
   }
   return call.Env().Undefined();
 }

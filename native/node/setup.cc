@@ -191,6 +191,17 @@ Napi::Value close_lane(const Napi::CallbackInfo& call, Environment& environment)
   return call.Env().Undefined();
 }
 
+Napi::Value first_to(const Napi::CallbackInfo& call, Environment&) {
+  if (!call[0].IsString()) return fail(call.Env(), kBadArgument, "firstTo takes a topic");
+  return Napi::Boolean::New(call.Env(), Process::get().first_to(call[0].As<Napi::String>().Utf8Value()));
+}
+
+Napi::Value last_words(const Napi::CallbackInfo& call, Environment&) {
+  if (!call[0].IsString()) return fail(call.Env(), kBadArgument, "lastWords takes a text");
+  Process::get().set_last_words(call[0].As<Napi::String>().Utf8Value());
+  return call.Env().Undefined();
+}
+
 constexpr Binding kBindings[] = {
     {"open", setup<open>},
     {"attach", setup<attach>},
@@ -199,6 +210,8 @@ constexpr Binding kBindings[] = {
     {"setGate", setup<set_gate>},
     {"apiAddress", setup<api_address>},
     {"closeLane", setup<close_lane>},
+    {"firstTo", setup<first_to>},
+    {"lastWords", setup<last_words>},
 };
 
 }  // namespace

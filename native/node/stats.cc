@@ -114,11 +114,13 @@ Napi::Object lane_stats(Napi::Env env, const LaneMemory& lane, const LaneCounts&
   return object;
 }
 
-Napi::Object reader_stats(Napi::Env env, const ReaderAccount& account) {
+Napi::Object reader_stats(Napi::Env env, const ReaderAccount& account, uint64_t consumed_owners) {
   Napi::Object object = Napi::Object::New(env);
   set(object, "delivered", account.delivered.load(std::memory_order_relaxed));
   set(object, "held", account.held.load(std::memory_order_relaxed));
   set(object, "owners", account.owners_delivered.load(std::memory_order_relaxed));
+  set(object, "lostOwners", account.owners_lost.load(std::memory_order_relaxed));
+  set(object, "consumedOwners", consumed_owners);
   Napi::Array lost = Napi::Array::New(env, std::size(account.lost));
   for (uint32_t i = 0; i < std::size(account.lost); ++i) {
     lost.Set(i, Napi::Number::New(env, static_cast<double>(account.lost[i].load(std::memory_order_relaxed))));
@@ -127,10 +129,21 @@ Napi::Object reader_stats(Napi::Env env, const ReaderAccount& account) {
   return object;
 }
 
+// Calls `visit` with every lane that was ever claimed.
+template <typename Visit>
+void for_each_lane(Segment& segment, Visit visit) {
+  for (uint32_t i = 0; i < segment.used_lanes(); ++i) {
+    const LaneMemory lane = segment.lane(i);
+    if (lane.header->generation.load(std::memory_order_acquire) == 0) return;
+    visit(lane, count_lane(lane));
+  }
+}
+
 // What has no lane to be counted in, and sums over the lanes.
 struct Totals {
   LaneCounts slices;
   uint64_t owners = 0;
+  uint64_t consumed_owners = 0;
   uint64_t lost_owners[kLossCount] = {};
 
   explicit Totals(const SegmentHeader& header) {
@@ -142,12 +155,29 @@ struct Totals {
     slices.consumed += counts.consumed;
     slices.in_ring += counts.in_ring;
     owners += header.owners.load(std::memory_order_relaxed);
+    consumed_owners += header.consumed_owners.load(std::memory_order_relaxed);
     for (uint32_t i = 0; i < kLossCount; ++i) {
       slices.lost[i] += counts.lost[i];
       lost_owners[i] += header.lost_owners[i].load(std::memory_order_relaxed);
     }
   }
+  // Unread slices that were given up are lost and not in a ring, though their slots are where they were. A lane counts
+  // them as in its ring.
+  void give_up(uint64_t no_reader) {
+    const uint64_t given_up = std::min(no_reader, slices.in_ring);
+    slices.lost[static_cast<uint32_t>(Loss::kNoReader)] += given_up;
+    slices.in_ring -= given_up;
+  }
 };
+
+Napi::Value count_unread(const Napi::CallbackInfo& call, Environment&) {
+  Segment* segment = Process::get().segment();
+  if (segment == nullptr || segment->lease_holder() != 0) return call.Env().Undefined();
+  uint64_t unread = 0;
+  for_each_lane(*segment, [&](const LaneMemory&, const LaneCounts& counts) { unread += counts.in_ring; });
+  segment->header().no_reader.store(unread, std::memory_order_relaxed);
+  return call.Env().Undefined();
+}
 
 Napi::Value stats(const Napi::CallbackInfo& call, Environment&) {
   const Napi::Env env = call.Env();
@@ -156,14 +186,11 @@ Napi::Value stats(const Napi::CallbackInfo& call, Environment&) {
   const SegmentHeader& header = segment->header();
   Totals totals(header);
   Napi::Array lanes = Napi::Array::New(env);
-  for (uint32_t i = 0; i < header.lanes; ++i) {
-    const LaneMemory lane = segment->lane(i);
-    // Lanes are claimed in order; memory from the first that never was is not allocated yet.
-    if (lane.header->generation.load(std::memory_order_acquire) == 0) break;
-    const LaneCounts counts = count_lane(lane);
+  for_each_lane(*segment, [&](const LaneMemory& lane, const LaneCounts& counts) {
     totals.add(*lane.header, counts);
     lanes.Set(lanes.Length(), lane_stats(env, lane, counts));
-  }
+  });
+  totals.give_up(header.no_reader.load(std::memory_order_relaxed));
   Napi::Object names = Napi::Object::New(env);
   set(names, "used", std::min(header.dictionary_count.load(std::memory_order_relaxed), kDictionaryCapacity));
   set(names, "overflow", header.dictionary_overflow.load(std::memory_order_relaxed));
@@ -175,12 +202,12 @@ Napi::Value stats(const Napi::CallbackInfo& call, Environment&) {
   object.Set("lostOwners", losses(env, totals.lost_owners));
   set(object, "owners", totals.owners);
   object.Set("lanes", lanes);
-  object.Set("reader", reader_stats(env, header.reader));
+  object.Set("reader", reader_stats(env, header.reader, totals.consumed_owners));
   object.Set("names", names);
   return object;
 }
 
-constexpr Binding kBindings[] = {{"stats", setup<stats>}};
+constexpr Binding kBindings[] = {{"stats", setup<stats>}, {"countUnread", setup<count_unread>}};
 
 }  // namespace
 

@@ -103,7 +103,46 @@ it('warns of each bad variable once a process, however many threads start', asyn
   ]);
 });
 
-it('gives a thread without a free lane an inert tracer and one warning', async () => {
+// Two worker_threads that start one after the other, and the main thread before, after, or not at all.
+const threads = (main: 'first' | 'last' | 'never', body = '') => `
+  import { Worker } from 'node:worker_threads';
+  import { start } from 'gpuspan';
+  const body = () => { const tracer = start(); ${body} };
+  if (${main === 'first'}) body();
+  const text = "import { start } from 'gpuspan'; (" + body + ')()';
+  for (let i = 0; i < 2; i++) {
+    const worker = new Worker(text, { eval: true });
+    await new Promise((resolve, reject) => worker.on('error', reject).on('exit', resolve));
+  }
+  if (${main === 'last'}) body();
+`;
+
+it.each(['first', 'last', 'never'] as const)(
+  'says once a process what is wrong with each variable when the main thread starts %s',
+  async (main) => {
+    const variables = { ...ON, GPUSPAN_LEVEL: 'x', GPUSPAN_FILE: 'trace', OTEL_TRACES_EXPORTER: 'zipkin' };
+    const { stderr } = await runProgram(threads(main), variables);
+    expect(warnings(stderr).sort()).toEqual([
+      expect.stringContaining('GPUSPAN_FILE="trace"'),
+      expect.stringContaining('GPUSPAN_LEVEL="x"'),
+      expect.stringContaining('OTEL_TRACES_EXPORTER: zipkin'),
+      expect.stringContaining('nowhere to send'),
+    ]);
+  },
+);
+
+it('says once, with nothing native loaded, that GPUSPAN is neither on nor off', async () => {
+  const { stderr } = await runProgram(threads('first'), { ...ON, GPUSPAN: 'yes' });
+  expect(warnings(stderr)).toEqual([expect.stringContaining('GPUSPAN="yes"')]);
+});
+
+it('says once a process that there is no GPU to time', async () => {
+  const variables = { ...ON, GPUSPAN_DEVICE: 'cuda', GPUSPAN_CUDA_LIBRARY: join(folder, 'missing.so') };
+  const { stderr } = await runProgram(threads('last', 'tracer.gpu()'), variables);
+  expect(warnings(stderr)).toEqual([expect.stringContaining('GPU slices are not recorded')]);
+});
+
+it('gives a thread without a free lane an inert tracer, with one warning a process', async () => {
   const program = `
     import { Worker } from 'node:worker_threads';
     import { start } from 'gpuspan';
@@ -126,7 +165,7 @@ it('gives a thread without a free lane an inert tracer and one warning', async (
     [false, true],
     [true, false],
   ]);
-  expect(warnings(stderr)).toHaveLength(2);
+  expect(warnings(stderr)).toHaveLength(1);
 });
 
 it('records in a thread of its own with its own stages, and adopts what comes by postMessage', async () => {

@@ -61,8 +61,8 @@ describe('the end of a process', () => {
 
   it('delivers what was still open, flagged', async () => {
     await runScript('ends.cjs', ['open'], receiver.url);
-    const names = receiver.spans.map(({ name }) => name);
-    expect(names).toContain('outer');
+    const open = receiver.spans.filter(({ name }) => name === 'outer');
+    expect(open.map(({ attributes }) => attributes['gpuspan.unfinished'])).toEqual([true]);
     expect(query(receiver.spans).orphans()).toEqual([]);
   });
 
@@ -90,6 +90,23 @@ describe('the end of a process', () => {
     );
   });
 
+  it('says so once, of all threads, when only worker_threads called start, one after another', async () => {
+    const ended = await runScript('ends.cjs', ['two-workers'], '');
+    expect(ended.code).toBe(0);
+    expect(ended.stderr.match(/nowhere to send them: set OTEL_EXPORTER_OTLP_ENDPOINT/g)).toHaveLength(1);
+    expect(ended.stderr.match(/gpuspan: \d+ slices of .*/g)).toEqual([
+      expect.stringMatching(/^gpuspan: 200 slices of 40 requests, .*; 200 were never read/),
+    ]);
+  });
+
+  it('counts what nobody read as no_reader, and the equation holds', async () => {
+    const ended = await runScript('ends.cjs', ['stats'], '', { OTEL_TRACES_EXPORTER: 'none' });
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    const stats = JSON.parse(ended.stdout);
+    expect(stats).toMatchObject({ recorded: 100, consumed: 0, inRing: 0 });
+    expect(stats.lost).toEqual({ no_reader: 100 });
+  });
+
   it('is quiet when OTEL_TRACES_EXPORTER=none asks for no export', async () => {
     const ended = await runScript('ends.cjs', ['natural'], '', { OTEL_TRACES_EXPORTER: 'none' });
     expect(ended).toMatchObject({ code: 0, stderr: '' });
@@ -110,7 +127,20 @@ describe('shutdown', () => {
     expectDelivered(REQUESTS);
     const stats = JSON.parse(ended.stdout);
     const slices = REQUESTS * 2 * SLICES;
-    expect(stats).toMatchObject({ recorded: slices, consumed: slices, inRing: 0, lost: {} });
-    expect(stats.reader).toMatchObject({ delivered: slices, held: 0, lost: {} });
+    expect(stats).toMatchObject({ recorded: slices, consumed: slices, inRing: 0 });
+    expect(stats.reader).toMatchObject({ delivered: slices, held: 0 });
+    expect([stats.lost, stats.reader.lost]).toEqual([{}, {}]);
+  });
+
+  it('gives up after 30 s in all when the receiver does not answer, and says once what was not delivered', async () => {
+    receiver.behave({ delayMillis: 20_000 });
+    const ended = await runScript('ends.cjs', ['shutdown-in-vain'], receiver.url);
+    expect(ended).toMatchObject({ code: 0, stdout: 'over\n' });
+    expect(
+      ended.stderr.match(
+        /GpuspanWarning: 100 slices and 20 request, worker and batch spans were not delivered to http:\S+ within 30000 ms/g,
+      ),
+    ).toHaveLength(1);
+    expect(ended.stderr.match(/not delivered/g)).toHaveLength(1);
   });
 });

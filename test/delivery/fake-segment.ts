@@ -21,7 +21,8 @@ export class FakeSegment implements DrainNative {
   requested = 0;
   done = 0;
   snapshots = 0;
-  account = { delivered: 0, held: 0, owners: 0, lost: new Array<number>(16).fill(0) };
+  account = { delivered: 0, held: 0, owners: 0, lost: new Array<number>(16).fill(0), lostOwners: 0, consumedOwners: 0 };
+  owners = 0;
   /** Every state of the equation that was published, as differences; all must be 0. */
   readonly imbalances: number[] = [];
 
@@ -64,18 +65,20 @@ export class FakeSegment implements DrainNative {
     this.snapshots++;
   }
 
-  advance(lane: number, low: number, high: number, slices: number): boolean {
+  advance(lane: number, low: number, high: number, slices: number, owners: number): boolean {
     const ring = this.lanes[lane]!;
     const position = high * 2 ** 32 + low;
     if (position < ring.read || position > ring.written) return false;
     ring.read = position;
     ring.consumed += slices;
+    this.account.consumedOwners += owners;
     return true;
   }
 
   publishReader(account: Float64Array): void {
-    const [delivered = 0, held = 0, owners = 0, ...lost] = account;
-    this.account = { delivered, held, owners, lost };
+    const [delivered = 0, held = 0, owners = 0, ...rest] = account;
+    const [lost, [lostOwners = 0]] = [rest.slice(0, 16), rest.slice(16)];
+    this.account = { ...this.account, delivered, held, owners, lost, lostOwners };
     this.imbalances.push(this.consumed - delivered - held - this.lost);
   }
 
@@ -85,6 +88,10 @@ export class FakeSegment implements DrainNative {
 
   flushRequested(): number {
     return this.requested;
+  }
+
+  flushWait(ticket: number): boolean {
+    return this.done >= ticket;
   }
 
   flushDone(ticket: number): void {
@@ -97,7 +104,8 @@ export class FakeSegment implements DrainNative {
     const reader = this.account;
     const names = { used: 0, overflow: 0 };
     const recorded = this.consumed + inRing;
-    return { recorded, consumed: this.consumed, inRing, lost: {}, lostOwners: {}, owners: 0, lanes, reader, names };
+    const { consumed, owners } = this;
+    return { recorded, consumed, inRing, lost: {}, lostOwners: {}, owners, lanes, reader, names };
   }
 }
 

@@ -25,6 +25,16 @@ it('lets a process end naturally although the exporter refuses everything, and s
   expect(JSON.parse(ended.stdout)).toMatchObject({ spans: SPANS_OF_TEN_REQUESTS });
 });
 
+it('ends naturally within exitTimeoutMillis although the exporter never answers, and says so once', async () => {
+  const ended = await runScript('inline.cjs', ['never'], '');
+  expect(ended).toMatchObject({ code: 0, signal: null });
+  expect(
+    ended.stderr.match(
+      /GpuspanWarning: 16000 slices and 800 request, worker and batch spans were not delivered to the exporter given to start\(\) within 300 ms/g,
+    ),
+  ).toHaveLength(1);
+});
+
 it('hands everything to an exporter that answers at once when process.exit is called', async () => {
   expect(await runInline('exit')).toMatchObject({ spans: SPANS_OF_TEN_REQUESTS, inFlight: 0 });
 });

@@ -9,14 +9,31 @@ import { runScript } from './child';
 interface Outcome {
   readonly slices: number;
   readonly owners: number;
-  readonly stats: { readonly recorded: number; readonly consumed: number; readonly inRing: number };
+  readonly stats: {
+    readonly recorded: number;
+    readonly consumed: number;
+    readonly inRing: number;
+    readonly lost: Readonly<Record<string, number>>;
+    readonly reader: { readonly lost: Readonly<Record<string, number>> };
+  };
   readonly received: readonly ReceivedSpan[];
+}
+
+// Once, if at all: the environment with an exporter of its own may come first.
+const INLINE_WAITS = /^.* GpuspanWarning: another thread of this process already delivers its slices;.*\n(\(Use .*\n)?/;
+
+function expectBalanced({ slices, owners, stats }: Outcome): void {
+  expect(stats).toMatchObject({ recorded: slices, consumed: slices, inRing: 0, owners });
+  expect(stats).toMatchObject({ reader: { delivered: slices, held: 0, owners } });
+  expect([stats.lost, stats.reader.lost]).toEqual([{}, {}]);
 }
 
 async function runEnvironments(seed: number, manner: string): Promise<Outcome> {
   const receiver = await startReceiver();
   const ended = await runScript('environments.cjs', [`${seed}`, manner], receiver.url);
-  expect(ended, ended.stderr).toMatchObject({ code: 0, stderr: '' });
+  const stderr = ended.stderr.replace(INLINE_WAITS, '');
+  expect(ended, ended.stderr).toMatchObject({ code: 0 });
+  expect(stderr).toBe('');
   await receiver.close();
   return { ...JSON.parse(ended.stdout), received: receiver.spans };
 }
@@ -26,12 +43,19 @@ function distinct(spans: readonly ReceivedSpan[]): number {
 }
 
 describe('environments in an order drawn from a seed', () => {
-  it.each([1, 2, 3])('deliver every slice exactly once when no export is cut off (seed %i)', async (seed) => {
-    const { slices, owners, stats, received } = await runEnvironments(seed, 'quiet');
-    expect(stats).toMatchObject({ recorded: slices, consumed: slices, inRing: 0, owners, lost: {} });
-    expect(stats).toMatchObject({ reader: { delivered: slices, held: 0, owners, lost: {} } });
-    expect(received).toHaveLength(slices + owners);
-    expect(distinct(received)).toBe(slices + owners);
+  it.each<[number, string]>([
+    [1, 'quiet'],
+    [2, 'quiet'],
+    [3, 'quiet'],
+    [7, 'inline'],
+    [8, 'inline'],
+    [9, 'concurrent'],
+    [10, 'concurrent'],
+  ])('deliver every slice exactly once when no export is cut off (seed %i, %s)', async (seed, manner) => {
+    const outcome = await runEnvironments(seed, manner);
+    expectBalanced(outcome);
+    expect(outcome.received).toHaveLength(outcome.slices + outcome.owners);
+    expect(distinct(outcome.received)).toBe(outcome.slices + outcome.owners);
   });
 
   // An export that was cut off with its reader is repeated by the next one: the receiver may see a span twice,
@@ -39,10 +63,9 @@ describe('environments in an order drawn from a seed', () => {
   it.each([4, 5, 6])(
     'consume every slice once and deliver it when readers vanish mid-export (seed %i)',
     async (seed) => {
-      const { slices, owners, stats, received } = await runEnvironments(seed, 'abrupt');
-      expect(stats).toMatchObject({ recorded: slices, consumed: slices, inRing: 0, owners, lost: {} });
-      expect(stats).toMatchObject({ reader: { delivered: slices, held: 0, owners, lost: {} } });
-      expect(distinct(received)).toBe(slices + owners);
+      const outcome = await runEnvironments(seed, 'abrupt');
+      expectBalanced(outcome);
+      expect(distinct(outcome.received)).toBe(outcome.slices + outcome.owners);
     },
   );
 });

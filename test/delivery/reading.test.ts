@@ -6,6 +6,8 @@ import { setImmediate as nextLoop } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Drain } from '../../lib/sinks/drain';
 import { ExporterSink } from '../../lib/sinks/exporter-sink';
+import { describeUndelivered, outstanding } from '../../lib/sinks/flush';
+import { Ledger } from '../../lib/sinks/ledger';
 import { ReaderLoss } from '../../lib/sinks/reader-loss';
 import { FakePipeline, FakeSegment } from './fake-segment';
 import { failure, ImmediateExporter, ManualExporter, SUCCESS } from './manual-exporter';
@@ -168,6 +170,34 @@ describe('the reading loop', () => {
     expect(segment.lease).toBe(99);
   });
 
+  it('changes nothing any more when an answer comes after the lease went to another environment', () => {
+    const segment = new FakeSegment(1, 1024);
+    const exporter = new ManualExporter();
+    const { drain, outcome } = reading(segment, exporter);
+    segment.record(0, 100);
+    drain.turn();
+    segment.lease = 99;
+    const published = segment.imbalances.length;
+    exporter.answerOldest(SUCCESS);
+    expect(outcome.leaseLost).toBe(1);
+    drain.stop();
+    expect([segment.lanes[0]!.read, segment.account.delivered]).toEqual([0, 0]);
+    expect(segment.imbalances).toHaveLength(published);
+  });
+
+  it('forgets what it had read when it finds the lease gone, though the lease comes back', () => {
+    const segment = new FakeSegment(1, 1024);
+    const exporter = new ManualExporter();
+    const { drain } = reading(segment, exporter);
+    segment.record(0, 100);
+    drain.turn();
+    segment.lease = 99;
+    drain.turn();
+    segment.lease = ENVIRONMENT; // for another Drain of this environment
+    exporter.answerOldest(SUCCESS);
+    expect(segment.lanes[0]!.read).toBe(0);
+  });
+
   it('reports an error of the pipeline, frees the lease and reads no more', () => {
     const segment = new FakeSegment(1, 1024);
     const pipeline = new FakePipeline(segment);
@@ -209,6 +239,27 @@ describe('the reading loop', () => {
     expect(segment.account.held).toBe(0);
     next.drain.turn();
     drain.stop();
+  });
+
+  it('settles owners too: those of a failed export and of a vanished reader are lost, and nothing is outstanding', () => {
+    const segment = new FakeSegment(1, 1024);
+    const batch = (low: number, full: boolean) => ({
+      spans: new Array(10).fill({}),
+      slices: 6,
+      owners: 4,
+      corrupt: 0,
+      lanes: [{ lane: 0, low, high: 0, slices: 6, owners: 4, full }],
+    });
+    segment.owners = segment.record(0, 12) - 4;
+    const ledger = new Ledger(segment);
+    ledger.settle(ledger.open(batch(6, false)), 10);
+    ledger.publish();
+    expect(segment.account).toMatchObject({ owners: 0, lostOwners: 4, consumedOwners: 4 });
+    expect(describeUndelivered(segment)).toBe('6 slices and 4 request, worker and batch spans');
+    ledger.open(batch(12, true)); // advanced at once, never answered
+    new Ledger(segment);
+    expect(segment.account).toMatchObject({ owners: 0, lostOwners: 8 });
+    expect(outstanding(segment)).toBe(false);
   });
 
   it('balances consumed = delivered + held + lost after every step, whatever happens in whatever order', () => {

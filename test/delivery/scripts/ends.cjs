@@ -83,6 +83,21 @@ const mainThread = {
     process.exit(0);
   },
   'nothing-recorded': () => startTracing(),
+  'shutdown-in-vain': async () => {
+    // The receiver does not answer. Thirty seconds pass in one, for this thread.
+    const now = performance.now.bind(performance);
+    performance.now = () => now() * 30;
+    const tracer = startTracing();
+    recordRequests(tracer, REQUESTS, SLICES);
+    await tracer.shutdown();
+    console.log('over');
+  },
+  'two-workers': () => inWorker('record').on('exit', () => inWorker('record')),
+  stats: () => {
+    const tracer = startTracing();
+    recordRequests(tracer, REQUESTS, SLICES);
+    process.on('exit', () => console.log(JSON.stringify(tracer.stats())));
+  },
   shutdown: async () => {
     const tracer = startTracing();
     recordRequests(tracer, REQUESTS, SLICES);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Environments that start, record, end and are terminated in an order drawn from a seed, so that the reader moves
-// from one to the next. Prints what was recorded and the process's counts. Arguments: seed, and `quiet` to flush
-// before an environment goes, so that no export is cut off.
-const { isMainThread, parentPort, Worker } = require('node:worker_threads');
+// from one to the next. Prints what was recorded and the process's counts. Arguments: seed, and the manner:
+//   quiet       each flushes before it goes, so that no export is cut off
+//   inline      quiet, and the first environment brings an exporter object of its own
+//   concurrent  quiet, and all start at the same time, then record, flush and end at the same time
+//   abrupt      none flushes
+const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
 const { recordRequests, startTracing } = require('./record.cjs');
 
 const ENVIRONMENTS = 6;
@@ -19,8 +22,8 @@ function randomFrom(seed) {
 }
 
 class Environment {
-  constructor() {
-    this.worker = new Worker(__filename);
+  constructor(inline) {
+    this.worker = new Worker(__filename, { workerData: { inline } });
     this.ended = new Promise((resolve) => this.worker.once('exit', resolve));
   }
 
@@ -53,7 +56,32 @@ function drawSteps(random) {
   return steps;
 }
 
-async function run(seed, quiet) {
+/** Prints when all has been delivered. */
+async function finish(tracer, rounds) {
+  await tracer.flush();
+  const slices = rounds * REQUESTS * SLICES * 2;
+  console.log(JSON.stringify({ slices, owners: rounds * REQUESTS * 2, stats: tracer.stats() }));
+  await tracer.shutdown();
+}
+
+async function runConcurrently(seed) {
+  const random = randomFrom(seed);
+  const environments = Array.from({ length: ENVIRONMENTS }, () => new Environment(false));
+  const all = (what) => Promise.all(environments.map((environment) => environment.ask(what)));
+  const starting = all('start');
+  const tracer = startTracing();
+  await starting;
+  const rounds = 1 + random(3);
+  for (let round = 0; round < rounds; round++) await all('record');
+  await all('flush');
+  await Promise.all(
+    environments.map((environment) => (random(2) === 0 ? environment.end() : environment.worker.terminate())),
+  );
+  await finish(tracer, rounds * ENVIRONMENTS);
+}
+
+async function run(seed, manner) {
+  const quiet = manner !== 'abrupt';
   const random = randomFrom(seed);
   const environments = new Map();
   let tracer;
@@ -62,7 +90,7 @@ async function run(seed, quiet) {
     const environment = environments.get(index);
     if (what === 'main') tracer = startTracing();
     else if (what === 'start') {
-      environments.set(index, new Environment());
+      environments.set(index, new Environment(manner === 'inline' && index === 0));
       await environments.get(index).ask('start');
     } else if (what === 'record') {
       await environment.ask('record');
@@ -75,22 +103,26 @@ async function run(seed, quiet) {
     // Sometimes long enough for the others to find the lease free, sometimes not.
     await new Promise((resolve) => setTimeout(resolve, random(3) * 100));
   }
-  await tracer.flush();
-  const slices = rounds * REQUESTS * SLICES * 2;
-  console.log(JSON.stringify({ slices, owners: rounds * REQUESTS * 2, stats: tracer.stats() }));
-  await tracer.shutdown();
+  await finish(tracer, rounds);
 }
 
 function serve() {
   let tracer;
   parentPort.on('message', async (what) => {
     if (what === 'end') return parentPort.close();
-    if (what === 'start') tracer = startTracing();
+    if (what === 'start') tracer = startTracing(workerData.inline ? { exporter: exporterOfItsOwn() } : {});
     else if (what === 'record') recordRequests(tracer, REQUESTS, SLICES);
     else await tracer.flush();
     return parentPort.postMessage('done');
   });
 }
 
-if (isMainThread) run(Number(process.argv[2]), process.argv[3] === 'quiet');
-else serve();
+function exporterOfItsOwn() {
+  const { OTLPTraceExporter } = require('@opentelemetry/exporter-trace-otlp-proto');
+  return new OTLPTraceExporter();
+}
+
+const [, , seed, manner] = process.argv;
+if (!isMainThread) serve();
+else if (manner === 'concurrent') runConcurrently(Number(seed));
+else run(Number(seed), manner);

@@ -35,6 +35,10 @@ function report() {
 
 const ends = {
   natural: () => recordRequests(startTracing({ exporter: exporterOf(20) }), 10, 5),
+  never: () => {
+    const exporter = { export: () => undefined, shutdown: async () => undefined };
+    recordRequests(startTracing({ exporter, exitTimeoutMillis: 300 }), 400, 20); // many exports
+  },
   refused: () => {
     const exporter = exporterOf(0);
     const refusing = { ...exporter, export: (spans, done) => exporter.export(spans, () => done({ code: 1 })) };
