@@ -72,7 +72,7 @@ export class Gpu {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       // Whatever the handle, or an application that makes queues as it goes would be warned for each.
-      warnOnce('stream', `no GPU slices on this stream: ${reason}; other streams are not told`);
+      warnOnce('stream', `no GPU slices on this stream: ${reason}; said for the first such stream only`);
       return new GpuStream(NO_STREAM, reason);
     }
   }
