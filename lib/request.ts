@@ -7,7 +7,7 @@ import { type Attributes, OWNER_LIMIT } from './attributes';
 import { type Carrier, hexToWords, isCarrierId, type TraceContext, wordsToHex } from './carrier';
 import type { GpuStream } from './gpu';
 import { writeTraceContext } from './headers';
-import { CLOSED, isToken, type Lane, type Token } from './lane';
+import { CLOSED, type Lane, type Token } from './lane';
 import { Loss } from './loss';
 import { type Native, NONE, SCRATCH } from './native';
 import type { EventKind, Stage } from './stage';
@@ -95,10 +95,10 @@ export class Request {
 
   /** Ends a slice of this request; 0 is ignored. A stale, doubled or made-up token is a counted loss. */
   end(token: Token, attributes?: Attributes): void {
-    if (token === 0 || this.lane === undefined) return;
-    if (attributes !== undefined) this.lane.endWith(this.level, token, attributes);
-    else if (isToken(token)) this.lane.native.end(token);
-    else this.refuse();
+    if (token === 0 || this.native === undefined) return;
+    // The addon knows what is no token.
+    if (attributes === undefined) this.native.end(token);
+    else this.lane!.endWith(this.level, token, attributes);
   }
 
   /** Ends one slice, with `attributes`, and begins the next at the same instant: one clock read. */

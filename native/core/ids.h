@@ -21,7 +21,7 @@ class IdGenerator {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
     z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
     z ^= z >> 31;
-    return z | static_cast<uint64_t>(z == 0);
+    return z + (z == 0);
   }
 
  private:

@@ -59,8 +59,10 @@ class RingProducer {
 
   // Counts one slice as settled and returns its sequence number.
   uint32_t settle_slice() noexcept {
-    header_->recorded.store(++recorded_, std::memory_order_relaxed);
-    return static_cast<uint32_t>(recorded_);
+    const uint64_t recorded = recorded_ + 1;
+    recorded_ = recorded;
+    header_->recorded.store(recorded, std::memory_order_relaxed);
+    return static_cast<uint32_t>(recorded);
   }
   uint32_t sequence() const noexcept { return static_cast<uint32_t>(recorded_); }
 

@@ -43,6 +43,13 @@ class Arguments {
   bool integer(size_t at, int32_t* value) const noexcept {
     return napi_get_value_int32(env_, values_[at], value) == napi_ok;
   }
+  // A number that can be a token, cut to an integer; false for all others, which never reach a slice by wrapping.
+  bool token(size_t at, Token* token) const noexcept {
+    int64_t value = 0;
+    if (napi_get_value_int64(env_, values_[at], &value) != napi_ok || value <= 0 || value > INT32_MAX) return false;
+    *token = static_cast<Token>(value);
+    return true;
+  }
   // A bigint in [0, 2^64).
   bool big(size_t at, uint64_t* value) const noexcept {
     bool lossless = false;

@@ -55,8 +55,7 @@ class SettleWork : public Napi::AsyncWorker {
 
  protected:
   void Execute() override {
-    Gpu* gpu = Process::get().gpu_if_open();
-    settled_ = gpu == nullptr || gpu->settle(timeout_millis_);
+    settled_ = Process::get().gpu_if_open()->settle(timeout_millis_);
   }
   void OnOK() override { done_.Resolve(Napi::Boolean::New(Env(), settled_)); }
 
@@ -69,6 +68,11 @@ class SettleWork : public Napi::AsyncWorker {
 Napi::Value gpu_settle(const Napi::CallbackInfo& call, Environment&) {
   int32_t timeout_millis = 0;
   napi_get_value_int32(call.Env(), call[0], &timeout_millis);
+  if (Process::get().gpu_if_open() == nullptr) {
+    const auto done = Napi::Promise::Deferred::New(call.Env());
+    done.Resolve(Napi::Boolean::New(call.Env(), true));
+    return done.Promise();
+  }
   auto* work = new SettleWork(call.Env(), timeout_millis < 0 ? 0 : static_cast<uint32_t>(timeout_millis));
   const Napi::Promise promise = work->promise();
   work->Queue();

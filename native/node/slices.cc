@@ -33,9 +33,9 @@ napi_value begin_under(napi_env env, napi_callback_info info) {
 napi_value end(napi_env env, napi_callback_info info) {
   const Arguments<1> call(env, info);
   Recorder* recorder = call.recorder();
-  int32_t token;
-  if (recorder != nullptr && call.integer(0, &token)) [[likely]] {
-    if (token != 0) recorder->end(static_cast<Token>(token));
+  Token token;
+  if (recorder != nullptr && call.token(0, &token)) [[likely]] {
+    recorder->end(token);
   } else {
     call.producer().lose(Loss::kStale);
   }

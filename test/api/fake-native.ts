@@ -118,7 +118,9 @@ export class FakeNative {
   }
 
   end(token: number) {
-    this.say('end', token);
+    // As the addon does for what can be no token.
+    if (typeof token !== 'number' || (token | 0) !== token) this.lose(Loss.stale);
+    else this.say('end', token);
   }
 
   endWith(token: number, bytes: number) {
