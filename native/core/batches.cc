@@ -48,7 +48,7 @@ uint16_t Recorder::define_batch(const uint16_t* members, uint32_t count, Payload
 
 uint16_t Recorder::adopt_batch(Segment& segment, Handle handle) noexcept {
   const uint16_t source = handle_owner(handle) ^ kBatchFlag;
-  if (handle == 0 || handle_lane(handle) >= segment.header().lanes || source >= kBatchCapacity) {
+  if (handle == 0 || handle_lane(handle) >= segment.used_lanes() || source >= kBatchCapacity) {
     count_lost_owner(Loss::kStale);
     return kNone;
   }

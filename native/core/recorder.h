@@ -127,7 +127,9 @@ class Recorder {
   OpenSlice* find_slice(Token token) const noexcept;
   Parent request_parent(const OpenRequest& request, uint16_t owner, Token named) const noexcept;
   uint64_t batch_parent(const OpenBatch& batch, uint16_t owner, uint8_t level, Token named) const noexcept;
-  Token begin_on_batch(uint16_t owner, uint16_t stage, Token parent, const uint64_t* time) noexcept;
+  uint64_t batch_parent_from(const OpenBatch& batch, uint16_t at, uint8_t level) const noexcept;
+  Token begin_on_batch(uint16_t owner, uint16_t stage, Token parent) noexcept;
+  Token next_on_batch(const OpenSlice& ended, uint16_t stage, uint64_t now) noexcept;
   template <class Owner>
   Token open_slice(Owner& owner, uint16_t index, uint16_t stage, uint16_t owner_index, uint64_t parent,
                    uint64_t previous, uint8_t level, uint8_t flags) noexcept;

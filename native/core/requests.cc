@@ -59,6 +59,7 @@ uint16_t Recorder::start_entry(const RequestOrigin& origin, bool owns_root) noex
   request.top = kNone;
   request.batches = 0;
   request.shares = 0;
+  request.batch_mark = 0;  // an earlier owner of the lane left its own
   request.root_payload = kEmptyChain;
   request.worker_payload = kEmptyChain;
   store_release(request.state, kStateOpen);
@@ -77,7 +78,7 @@ uint16_t Recorder::adopt_request(const RequestOrigin& origin) noexcept {
 
 bool Recorder::read_request(Segment& segment, Handle handle, RequestOrigin* origin) noexcept {
   const uint16_t index = handle_owner(handle);
-  if (handle == 0 || handle_lane(handle) >= segment.header().lanes || index >= kRequestCapacity) return false;
+  if (handle == 0 || handle_lane(handle) >= segment.used_lanes() || index >= kRequestCapacity) return false;
   const LaneMemory lane = segment.lane(handle_lane(handle));
   const OpenRequest& request = lane.requests[index];
   const auto current = [&] {

@@ -65,6 +65,9 @@ class Segment {
   const Clock& clock() const noexcept { return clock_; }
   Dictionary& dictionary() noexcept { return dictionary_; }
   LaneMemory lane(uint32_t index) noexcept;
+  // Lanes below it were claimed at least once. The memory of the others is a hole in the file, which on a full file
+  // system may not even be read: that raises SIGBUS. Any thread; 0 in a forked child.
+  uint32_t used_lanes() const noexcept { return forked() ? 0 : used_lanes_.load(std::memory_order_acquire); }
 
   // Claims a free or drained orphaned lane for the calling thread (orphans first), preallocates and populates
   // its memory and zeroes its tables. False with `error` when there is none or the memory cannot be had.
@@ -83,7 +86,8 @@ class Segment {
   void release_lease(uint64_t environment) noexcept;  // no-op unless it is the holder
   uint64_t lease_holder() const noexcept;
 
-  // Reader side, bounds-checked: copies [offset, offset + length) with acquire semantics. False when outside.
+  // Reader side, bounds-checked: copies [offset, offset + length) with acquire semantics. False when outside,
+  // which lanes are that were never claimed.
   bool read(uint64_t offset, void* into, uint64_t length) const noexcept;
   // Moves lane's read position forward to `position` (must lie in [read, written]) and adds to its counts.
   bool advance(uint32_t lane, uint64_t position, uint64_t slices, uint64_t owners) noexcept;
@@ -131,8 +135,8 @@ class Segment {
   std::unique_ptr<LaneUse[]> use_;
   std::atomic<const LaneHeader*> resolver_lane_{nullptr};
   std::atomic<bool> forked_{false};
-  std::mutex claims_;        // claims only: never taken on the record path
-  uint32_t used_lanes_ = 0;  // lanes from here on were never claimed; under claims_
+  std::mutex claims_;                    // claims only: never taken on the record path
+  std::atomic<uint32_t> used_lanes_{0};  // lanes from here on were never claimed; written under claims_
   ForkGuard fork_guard_;
 };
 

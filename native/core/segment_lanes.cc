@@ -76,12 +76,15 @@ bool Segment::claim_lane(const LaneIdentity& identity, LaneMemory* claimed, std:
   }
   const std::lock_guard<std::mutex> lock(claims_);
   uint32_t found = header_->lanes;
-  for (uint32_t i = 0; i < used_lanes_ && found == header_->lanes; ++i) {
+  const uint32_t used = used_lanes_.load(std::memory_order_relaxed);
+  for (uint32_t i = 0; i < used && found == header_->lanes; ++i) {
     if (reusable(i)) found = i;
   }
-  if (found == header_->lanes && used_lanes_ < header_->lanes) {
-    if (!allocate_lane(used_lanes_, error)) return false;
-    found = used_lanes_++;
+  if (found == header_->lanes && used < header_->lanes) {
+    if (!allocate_lane(used, error)) return false;
+    found = used;
+    // Pairs with the acquire in `used_lanes`: the lane's memory is there.
+    used_lanes_.store(used + 1, std::memory_order_release);
   }
   if (found == header_->lanes) {
     *error = "All " + std::to_string(header_->lanes) + " lanes are held by threads that record or wait to be read; " +
@@ -92,8 +95,8 @@ bool Segment::claim_lane(const LaneIdentity& identity, LaneMemory* claimed, std:
   reset_tables(*claimed);
   use_[found].launched.store(false, std::memory_order_relaxed);
   identify(identity, claimed->header);
-  claimed->header->generation.fetch_add(1, std::memory_order_relaxed);
-  // Pairs with whoever looks at the identity of a claimed lane.
+  // Both pair with whoever looks at the identity of a claimed lane: the reader goes by the generation.
+  claimed->header->generation.fetch_add(1, std::memory_order_release);
   claimed->header->state.store(static_cast<uint32_t>(LaneState::kClaimed), std::memory_order_release);
   return true;
 }

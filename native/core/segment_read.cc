@@ -21,7 +21,8 @@ uint64_t load_word(const uint8_t* at) noexcept {
 }  // namespace
 
 bool Segment::read(uint64_t offset, void* into, uint64_t length) const noexcept {
-  if (offset > size_ || length > size_ - offset) return false;
+  const uint64_t end = header_->lanes_offset + used_lanes() * header_->lane_stride;
+  if (offset > end || length > end - offset) return false;
   auto* out = static_cast<uint8_t*>(into);
   const uint8_t* from = base_ + offset;
   constexpr uint64_t kWord = sizeof(uint64_t);
@@ -38,7 +39,7 @@ bool Segment::read(uint64_t offset, void* into, uint64_t length) const noexcept 
 }
 
 bool Segment::advance(uint32_t index, uint64_t position, uint64_t slices, uint64_t owners) noexcept {
-  if (index >= header_->lanes) return false;
+  if (index >= used_lanes()) return false;
   LaneHeader& header = *lane(index).header;
   const uint64_t read = header.read.load(std::memory_order_relaxed);
   const uint64_t written = header.written.load(std::memory_order_acquire);

@@ -42,7 +42,11 @@ GPUSPAN_INLINE Recorder::Parent Recorder::request_parent(const OpenRequest& requ
 // parent as well.
 uint64_t Recorder::batch_parent(const OpenBatch& batch, uint16_t owner, uint8_t level, Token named) const noexcept {
   const OpenSlice* const slice = find_slice(named);
-  uint16_t at = slice != nullptr && slice->owner == owner ? static_cast<uint16_t>(token_index(named)) : batch.top;
+  const bool open = slice != nullptr && slice->owner == owner;
+  return batch_parent_from(batch, open ? static_cast<uint16_t>(token_index(named)) : batch.top, level);
+}
+
+uint64_t Recorder::batch_parent_from(const OpenBatch& batch, uint16_t at, uint8_t level) const noexcept {
   while (at != kNone && lane_.slices[at].level > level) at = lane_.slices[at].outer;
   return at == kNone ? batch.span_id : lane_.slices[at].span_id;
 }
@@ -96,7 +100,7 @@ Token Recorder::begin(uint16_t owner, uint16_t stage, Token parent) noexcept {
 }
 
 [[gnu::noinline]] Token Recorder::begin_slowly(uint16_t owner, uint16_t stage, Token parent) noexcept {
-  if (owner >= kRequestCapacity) return begin_on_batch(owner, stage, parent, nullptr);
+  if (owner >= kRequestCapacity) return begin_on_batch(owner, stage, parent);
   OpenRequest& request = lane_.requests[owner];
   if (request.state != kStateOpen) [[unlikely]] {
     lose(Loss::kClosed);
@@ -124,7 +128,7 @@ GPUSPAN_INLINE void Recorder::start_slice(OpenRequest& request, uint16_t index, 
     request.worker_start = now;
 }
 
-Token Recorder::begin_on_batch(uint16_t owner, uint16_t stage, Token parent, const uint64_t* time) noexcept {
+Token Recorder::begin_on_batch(uint16_t owner, uint16_t stage, Token parent) noexcept {
   OpenBatch* const batch = find_batch(owner);
   if (batch == nullptr) {
     // kNone: what JavaScript passes for an owner that has ended.
@@ -137,8 +141,26 @@ Token Recorder::begin_on_batch(uint16_t owner, uint16_t stage, Token parent, con
   const uint8_t level = stage_level(stage);
   const uint64_t above = batch_parent(*batch, owner, level, parent);
   const Token token = open_slice(*batch, index, stage, owner, above, 0, level, 0);
-  lane_.slices[index].start = time != nullptr ? *time : clock_.now();
+  lane_.slices[index].start = clock_.now();
   return token;
+}
+
+// The ended slice's parent is as good for a sibling whose level is not below it. Else the search goes on outwards from
+// that parent; once that has ended, its level is not known any more.
+Token Recorder::next_on_batch(const OpenSlice& ended, uint16_t stage, uint64_t now) noexcept {
+  const uint16_t owner = ended.owner;
+  OpenBatch& batch = lane_.batches[owner ^ kBatchFlag];
+  const uint8_t level = stage_level(stage);
+  uint64_t above = ended.parent_span_id;
+  if (level < ended.level && above != batch.span_id) {
+    uint16_t at = ended.outer;
+    while (at != kNone && lane_.slices[at].span_id != above) at = lane_.slices[at].outer;
+    above = batch_parent_from(batch, at, level);
+  }
+  const uint16_t index = take_slice();
+  if (index == kNone) return 0;
+  lane_.slices[index].start = now;
+  return open_slice(batch, index, stage, owner, above, 0, level, 0);
 }
 
 // The slot of a finished slice. Also counts it and makes it the request's previous one.
@@ -251,9 +273,12 @@ Token Recorder::next(Token token, uint16_t stage, Payload payload) noexcept {
   const uint16_t owner = slice->owner;
   const uint64_t parent = slice->parent_span_id;
   const uint8_t first_level = slice->flags & kFlagFirstLevel;
-  const Token outer = slice->outer == kNone ? 0 : lane_.slices[slice->outer].token;
+  if (owner >= kBatchFlag) {
+    const OpenSlice ended = *slice;
+    end_at(*slice, now, 0, payload);
+    return next_on_batch(ended, stage, now);
+  }
   end_at(*slice, now, 0, payload);
-  if (owner >= kBatchFlag) return begin_on_batch(owner, stage, outer, &now);
   const uint16_t index = take_slice();
   if (index == kNone) [[unlikely]]
     return 0;

@@ -3,13 +3,17 @@
 // The in-flight table: see the header for who may call what.
 #include "in_flight_table.h"
 
+#include "../core/ids.h"
+
 namespace gpuspan {
 
-// Value-initialising touches every page, so that the record path takes no page fault.
+// Value-initialising touches every page, so that the record path takes no page fault. Each thread's tokens start at a
+// generation of their own: one that is used on the wrong thread is almost always noticed.
 InFlightTable::InFlightTable(uint16_t launching_lane)
     : launching_lane_(launching_lane), entries_(std::make_unique<InFlight[]>(kInFlightEntries)) {
+  const uint32_t first = mix32(launching_lane + 1u) & ((1u << kTokenGenerationBits) - 1);
   for (uint32_t i = 0; i < kInFlightEntries; ++i) {
-    next_token_[i] = make_token(1, i);
+    next_token_[i] = next_token(make_token(first, i));
     free_.push(static_cast<uint16_t>(i));
   }
 }

@@ -57,7 +57,7 @@ Token ThreadLauncher::begin(uint16_t owner, uint16_t stage, Stream& stream) noex
 
 Token ThreadLauncher::launch(uint16_t owner, uint16_t stage, Stream& stream) noexcept {
   const uint8_t level = stage_level(stage);
-  if (level == 0) return lose(Loss::kInvalid);
+  if (level == UINT8_MAX) return lose(Loss::kInvalid);
   uint16_t index;
   if (!table_->peek_free(&index)) return lose(Loss::kGpuPool);
   if (!state_.lane->reserve()) return lose(Loss::kRing);
@@ -136,9 +136,10 @@ void ThreadLauncher::note(Loss result) noexcept {
   }
 }
 
+// UINT8_MAX: no such stage. Entry 0, `other`, stands for the stages of a full dictionary and has level 0.
 uint8_t ThreadLauncher::stage_level(uint16_t stage) const noexcept {
   const DictionaryEntry* entry = state_.segment.dictionary().entry(stage);
-  return entry == nullptr ? 0 : static_cast<uint8_t>(entry->word.load(std::memory_order_relaxed) >> 8);
+  return entry == nullptr ? UINT8_MAX : static_cast<uint8_t>(entry->word.load(std::memory_order_relaxed) >> 8);
 }
 
 Stream* ThreadLauncher::find(uint64_t handle) noexcept {

@@ -153,7 +153,7 @@ void Resolver::lose_pending(Thread& thread, Loss reason) {
 void Resolver::announce_death() {
   if (failure_.load(std::memory_order_relaxed) != nullptr) return;
   const std::string last = state_.timer->last_error();
-  failure_text_ = "gpuspan: GPU slices are no longer recorded: " + std::to_string(kFailuresUntilDead) +
+  failure_text_ = "GPU slices are no longer recorded: " + std::to_string(kFailuresUntilDead) +
                   " calls of the device's library failed in a row" + (last.empty() ? "" : ", the last one: " + last) +
                   " (" + state_.timer->description() + "); further GPU slices are counted as lost (gpu_device)";
   failure_.store(failure_text_.c_str(), std::memory_order_release);

@@ -180,7 +180,10 @@ void Resolver::shut_down(uint64_t deadline_ns) {
     nanosleep(&pause, nullptr);
     poll_all(monotonic_ns());
   }
-  for (Thread& thread : threads_) lose_pending(thread, Loss::kGpuShutdown);
+  for (Thread& thread : threads_) {
+    accept(thread);  // what a launcher that was stuck handed over since the last round
+    lose_pending(thread, Loss::kGpuShutdown);
+  }
   for (Thread& thread : threads_) state_.segment.set_busy(thread.table->launching_lane(), false);
   forget_closed();
   std::lock_guard lock(wake_up_);

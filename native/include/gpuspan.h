@@ -184,7 +184,7 @@ static inline void gpuspan_leave(gpuspan_request request) {
 /* True when a slice of this stage would be recorded for this request, as far as levels tell. The whole cost of
  * tracing that is off. */
 static inline int gpuspan_on(const gpuspan_stage* stage, gpuspan_request request) {
-  return __builtin_expect(stage->level < (uint8_t)request, 0);
+  return __builtin_expect(stage->level < (uint8_t)request, 0) != 0;
 }
 
 /* Opens a host slice. The parent is what the request has open on this thread. */

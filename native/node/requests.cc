@@ -61,7 +61,7 @@ uint16_t read_request(const Arguments<2>& call, Payload* payload) noexcept {
   int32_t request;
   if (call.recorder() == nullptr || !call.integer(0, &request) || request < 0 ||
       request >= static_cast<int32_t>(kRequestCapacity)) {
-    call.producer().lose(Loss::kStale);
+    call.producer().lose_owner(Loss::kStale);
     return kNone;
   }
   call.payload(1, payload);  // out of range: none
@@ -88,9 +88,8 @@ napi_value request_link(napi_env env, napi_callback_info info) {
   const Arguments<2> call(env, info);
   Payload payload;
   const uint16_t request = read_request(call, &payload);
-  if (request != kNone) {
-    call.environment().set_scratch(scratch::kPrevious, call.recorder()->link_for_carrier(request));
-  }
+  const uint64_t link = request == kNone ? 0 : call.recorder()->link_for_carrier(request);
+  call.environment().set_scratch(scratch::kPrevious, link);
   return nullptr;
 }
 
@@ -168,7 +167,7 @@ napi_value batch_end(napi_env env, napi_callback_info info) {
   int32_t batch;
   if (call.recorder() == nullptr || !call.integer(0, &batch) || batch < 0 ||
       batch >= static_cast<int32_t>(kBatchCapacity)) {
-    call.producer().lose(Loss::kStale);
+    call.producer().lose_owner(Loss::kStale);
     return nullptr;
   }
   Payload payload;

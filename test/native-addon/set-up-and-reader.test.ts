@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Set-up functions throw errors with a code for bad arguments; the reader's functions are bounds-checked.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { SCRATCH_BYTES } from '../../lib/native';
-import { CONFIG, HOSTILE, IDENTITY, Lane, loadAddon, where } from './addon';
+import { SCRATCH, SCRATCH_BYTES } from '../../lib/native';
+import { CONFIG, HOSTILE, IDENTITY, Lane, loadAddon, ROOT, where } from './addon';
 import { records } from './segment-view';
 
 const native = loadAddon();
@@ -131,7 +135,8 @@ describe('the reader', () => {
     const into = new Uint8Array(16);
     expect(native.read(0, 8, into)).toBe(true);
     expect(Buffer.from(into.buffer).toString('latin1', 0, 8)).toBe('GPUSPAN1');
-    expect(native.read(bytes - 1, 1, into)).toBe(true);
+    // Lanes that were never claimed are outside as well.
+    expect(native.read(bytes - 1, 1, into)).toBe(false);
     expect(native.read(bytes, 1, into)).toBe(false);
     expect(native.read(bytes - 8, 16, into)).toBe(false);
     expect(native.read(0, 17, into)).toBe(false);
@@ -169,6 +174,24 @@ describe('the reader', () => {
   });
 });
 
+describe('lanes that were never claimed', () => {
+  it('are not touched, which would be fatal on a full file system', (ctx) => {
+    const folder = mkdtempSync(join(tmpdir(), 'gpuspan-full-'));
+    const script = join(ROOT, 'test', 'native-addon', 'full-file-system.cjs');
+    const commands = `mount -t tmpfs -o size=4m,mode=0700 tmpfs "$1" || exit 77; exec "$2" "$3" "$1"`;
+    const namespace = process.getuid?.() === 0 ? ['--mount'] : ['--mount', '--map-root-user'];
+    const { status, stdout, stderr } = spawnSync(
+      'unshare',
+      [...namespace, 'sh', '-c', commands, 'sh', folder, process.execPath, script],
+      { encoding: 'utf8' },
+    );
+    rmSync(folder, { recursive: true });
+    if (status === 77 || /unshare/.test(stderr)) return ctx.skip(`mounting a tmpfs is not permitted here: ${stderr}`);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({ full: true, lanes: 1, read: false, advanced: false });
+  });
+});
+
 describe('closeLane', () => {
   it('closes and flags what is open; later slices are lost, reason closed', () => {
     const lane = new Lane(native);
@@ -186,5 +209,20 @@ describe('closeLane', () => {
     expect(native.stats().lost['closed']).toBe(before + 2);
     const { recorded, consumed, inRing, lost } = lane.counts();
     expect(recorded).toBe(consumed + inRing + lost);
+  });
+
+  it('counts later calls about requests and batches among the owners and links to nothing', () => {
+    const lane = new Lane(native);
+    native.closeLane();
+    const before = native.stats();
+    lane.view.setBigUint64(SCRATCH.previous, 0x1234n, true);
+    native.requestLink(0);
+    expect(lane.view.getBigUint64(SCRATCH.previous, true)).toBe(0n);
+    native.requestLeave(0, 0);
+    native.requestFinish(0, 0);
+    native.batchEnd(0, 0);
+    const after = native.stats();
+    expect(after.lost).toEqual(before.lost);
+    expect((after.lostOwners['closed'] ?? 0) - (before.lostOwners['closed'] ?? 0)).toBe(4);
   });
 });

@@ -96,6 +96,61 @@ TEST_F(BatchesTest, FollowsOneSliceByTheNextWithOneClockRead) {
   EXPECT_EQ(records[1].parent, records[2].span_id);
 }
 
+TEST_F(BatchesTest, FollowsASliceUnderItsParentWhateverElseIsOpenByNow) {
+  const uint16_t batch = define(requests(2)) | kBatchFlag;
+  const Token parent = recorder_->begin(batch, stages_[1]);
+  const Token first = recorder_->begin(batch, stages_[1], parent);
+  const Token second = recorder_->begin(batch, stages_[1], parent);
+  const Token third = recorder_->next(second, stages_[2]);
+  for (const Token token : {first, third, parent}) recorder_->end(token);
+  const std::vector<Record> records = drain();
+  ASSERT_EQ(records.size(), 4u);
+  EXPECT_EQ(records[2].stage, stages_[2]);
+  EXPECT_EQ(records[2].parent, records[3].span_id);
+}
+
+TEST_F(BatchesTest, FollowsAnOutermostSliceUnderTheBatchSpan) {
+  const uint16_t index = define(requests(2));
+  const uint16_t batch = index | kBatchFlag;
+  const Token outermost = recorder_->begin(batch, stages_[1]);
+  const Token inner = recorder_->begin(batch, stages_[1]);
+  const Token after = recorder_->next(outermost, stages_[2]);
+  for (const Token token : {inner, after}) recorder_->end(token);
+  recorder_->end_batch(index);
+  const std::vector<Record> records = drain();
+  ASSERT_EQ(records.size(), 4u);
+  EXPECT_EQ(records[2].stage, stages_[2]);
+  EXPECT_EQ(records[2].parent, records[3].span_id);
+}
+
+TEST_F(BatchesTest, FollowsASliceByOneOfALowerLevelUnderAnAncestorOfThatLevel) {
+  const uint16_t batch = define(requests(2, 4)) | kBatchFlag;
+  const Token one = recorder_->begin(batch, stages_[1]);
+  const Token three = recorder_->begin(batch, stages_[3]);
+  const Token four = recorder_->next(recorder_->begin(batch, stages_[4]), stages_[2]);
+  for (const Token token : {four, three, one}) recorder_->end(token);
+  const std::vector<Record> records = drain();
+  ASSERT_EQ(records.size(), 4u);
+  EXPECT_EQ(records[0].parent, records[2].span_id);
+  EXPECT_EQ(records[1].parent, records[3].span_id);
+}
+
+TEST_F(BatchesTest, FollowsASliceByOneOfALowerLevelUnderTheBatchSpanWhenItsParentHasEnded) {
+  const uint16_t index = define(requests(2, 4));
+  const uint16_t batch = index | kBatchFlag;
+  const Token one = recorder_->begin(batch, stages_[1]);
+  const Token three = recorder_->begin(batch, stages_[3]);
+  const Token four = recorder_->begin(batch, stages_[4]);
+  recorder_->end(three);
+  const Token two = recorder_->next(four, stages_[2]);
+  for (const Token token : {two, one}) recorder_->end(token);
+  recorder_->end_batch(index);
+  const std::vector<Record> records = drain();
+  ASSERT_EQ(records.size(), 5u);
+  EXPECT_EQ(records[2].stage, stages_[2]);
+  EXPECT_EQ(records[2].parent, records[4].span_id);
+}
+
 TEST_F(BatchesTest, LeavesThePreviousLinksOfItsMembersAlone) {
   const std::vector<uint16_t> members = requests(1);
   recorder_->end(recorder_->begin(members[0], stage()));

@@ -120,11 +120,14 @@ uint32_t LaneModel::next(uint32_t name, uint16_t stage, uint8_t level) {
   }
   const Slice ended = slices_.at(name);
   const Owner& owner = owners_.at(ended.owner);
-  const auto at = std::find(owner.open.begin(), owner.open.end(), name);
-  const uint32_t outer = at == owner.open.begin() ? 0 : *(at - 1);
+  Span parent = ended.parent;
+  if (owner.batch && level < ended.level && parent != owner.worker) {
+    const auto above = [&](uint32_t other) { return slices_.at(other).span == parent; };
+    const auto found = std::find_if(owner.open.begin(), owner.open.end(), above);
+    parent = found == owner.open.end() ? owner.worker : parent_in(owner, level, *found);
+  }
   close(name, 0, 0);
-  if (owner.batch) return open_slice(ended.owner, stage, level, parent_in(owner, level, outer), false);
-  return open_slice(ended.owner, stage, level, ended.parent, ended.first_level);
+  return open_slice(ended.owner, stage, level, parent, ended.first_level);
 }
 
 void LaneModel::annotate(uint32_t name, uint32_t items) {

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Claiming, giving up and reusing lanes, and memory that cannot be had: an error at the claim, never a signal.
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include <atomic>
+#include <thread>
 
 #include "lane_test.h"
 #include "native/core/gpu_lane.h"
@@ -95,6 +99,43 @@ TEST_F(LanesTest, KeepsCountsAndGenerationsOverReuse) {
   EXPECT_EQ(only(reader_->drain(b->index()), Kind::kWorker).items(), "losses 4:1");
 }
 
+TEST_F(LanesTest, LetsEveryOwnerOfALaneDefineBatches) {
+  for (int owner = 0; owner < 3; ++owner) {
+    const auto recorder = claim();
+    ASSERT_EQ(recorder->index(), 1u);
+    const uint16_t members[] = {recorder->start_request({}, {}), recorder->start_request({}, {})};
+    for (int batch = 0; batch <= owner; ++batch) EXPECT_NE(recorder->define_batch(members, 2, {}), kNone) << owner;
+    recorder->close_all();
+    reader_->drain(1);
+    segment_->orphan_lane(1);
+  }
+}
+
+// What ThreadSanitizer is to look at: nothing but the generation tells the reader that it may.
+TEST_F(LanesTest, ShowsWhoClaimedALaneToWhoeverSeesItsGeneration) {
+  std::atomic<uint32_t> tid{0};
+  std::thread reader([&] {
+    const LaneHeader& header = *segment_->lane(1).header;
+    while (header.generation.load(std::memory_order_acquire) == 0) std::this_thread::yield();
+    tid.store(reader_->value<uint32_t>(reader_->lane_offset(1) + 392));
+  });
+  const auto recorder = claim();
+  reader.join();
+  EXPECT_EQ(tid.load(), static_cast<uint32_t>(gettid()));
+}
+
+TEST_F(LanesTest, RefusesToTouchLanesThatWereNeverClaimed) {
+  const uint64_t end = reader_->lane_offset(1);
+  uint8_t bytes[16];
+  EXPECT_EQ(segment_->used_lanes(), 1u);
+  EXPECT_TRUE(segment_->read(end - 16, bytes, 16));
+  EXPECT_FALSE(segment_->read(end - 8, bytes, 16));
+  EXPECT_FALSE(segment_->read(end, bytes, 1));
+  EXPECT_FALSE(segment_->advance(1, 0, 0, 0));
+  ASSERT_EQ(claim()->index(), 1u);
+  EXPECT_TRUE(segment_->read(end - 8, bytes, 16));
+}
+
 TEST_F(LanesTest, NoticesATokenOfAnotherLane) {
   const auto other = claim();
   const Token here = recorder_->begin(recorder_->start_request({}, {}), stage());
@@ -161,6 +202,29 @@ TEST_F(LanesTest, TurnsAFileSizeLimitIntoAnErrorWithoutASignal) {
 
 constexpr int kNotPermitted = 99;
 
+// Takes what is left of the file system that `folder` is on.
+bool fill(const char* folder) {
+  const int fd = open((std::string(folder) + "/filler").c_str(), O_CREAT | O_WRONLY, 0600);
+  const std::vector<char> zeros(4096);
+  while (write(fd, zeros.data(), zeros.size()) > 0) {
+  }
+  return close(fd) == 0 && errno == ENOSPC;
+}
+
+// Every way to a lane that was never claimed: there, even a load would raise SIGBUS.
+int look_beyond_what_is_claimed(Segment& segment, Recorder& recorder) {
+  const uint32_t lanes = segment.header().lanes;
+  for (uint32_t lane = 1; lane < lanes; ++lane) {
+    uint8_t byte;
+    if (segment.read(segment.header().lanes_offset + lane * segment.header().lane_stride, &byte, 1)) return 10;
+    if (segment.advance(lane, 0, 0, 0)) return 11;
+    RequestOrigin origin;
+    if (Recorder::read_request(segment, make_handle(2, lane, 0, 1), &origin)) return 12;
+    if (recorder.adopt_batch(segment, make_handle(2, lane, kBatchFlag, 1)) != kNone) return 13;
+  }
+  return 0;
+}
+
 int claim_on_a_full_disk() {
   if (unshare(CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER)) != 0) return kNotPermitted;
   char folder[] = "/tmp/gpuspan-full-XXXXXX";
@@ -183,11 +247,13 @@ int claim_on_a_full_disk() {
   }
   Recorder recorder(*segment, segment->lane(0));  // the first one goes on
   recorder.end(recorder.begin(recorder.start_request({}, {}), 1));
+  if (!fill(folder)) return 7;
+  if (const int failed = look_beyond_what_is_claimed(*segment, recorder)) return failed;
   if (umount2(folder, MNT_DETACH) != 0 || rmdir(folder) != 0) return 6;
   return 0;
 }
 
-TEST_F(LanesTest, TurnsAFullDiskIntoAnErrorAtTheClaim) {
+TEST_F(LanesTest, TurnsAFullDiskIntoAnErrorAtTheClaimAndTouchesNoLaneThatWasNeverClaimed) {
   const int code = exit_code_of(claim_on_a_full_disk);
   if (code == kNotPermitted) GTEST_SKIP() << "mounting a small tmpfs is not permitted here";
   EXPECT_EQ(code, 0);

@@ -82,6 +82,7 @@ TEST_P(DeadAfter, RepeatedFailuresTheDeviceIsLeftAloneAndEverySliceCounted) {
   EXPECT_EQ(lines.load(), 1);
   EXPECT_NE(last_line.find("a call returned -1"), std::string::npos) << last_line;
   EXPECT_EQ(last_line, gpu_->failure());
+  EXPECT_EQ(last_line.find("GPU slices"), 0u) << last_line;  // whoever prints it says whose line it is
   EXPECT_EQ(producer.lost(Loss::kGpuDevice) + launched, 3u * kFailuresUntilDead);
   EXPECT_EQ(resolver_lost(Loss::kGpuDevice), launched);
   EXPECT_EQ(written(), 0u);

@@ -26,6 +26,14 @@ TEST(InFlightTable, HandsOutEveryEntryOnceAndThenNone) {
   EXPECT_EQ(open_next(table), 0u);
 }
 
+TEST(InFlightTable, GivesThreadsTokensOfTheirOwn) {
+  std::set<Token> tokens;
+  for (uint16_t lane = 0; lane < 256; ++lane) {
+    InFlightTable table(lane);
+    EXPECT_TRUE(tokens.insert(open_next(table)).second) << lane;
+  }
+}
+
 TEST(InFlightTable, RefusesTokensThatAreStaleDoubledOrMadeUp) {
   InFlightTable table(1);
   const Token token = open_next(table);

@@ -104,6 +104,18 @@ TEST_F(LauncherTest, CountsAStageThatWasNeverDeclaredAsInvalid) {
   EXPECT_EQ(producer.lost(Loss::kInvalid), 1u);
 }
 
+TEST_F(LauncherTest, RecordsStagesThatAFullDictionaryCouldNotTakeAsOther) {
+  Producer producer(*segment_, *gpu_);
+  const uint16_t batch = producer.recorder->define_batch(&producer.request, 1, {});
+  for (const uint16_t owner : {producer.request, static_cast<uint16_t>(batch | kBatchFlag)}) {
+    producer.launcher->end(producer.launcher->begin(owner, 0, *stream_));
+  }
+  EXPECT_TRUE(gpu_->settle(kPatienceMillis));
+  ASSERT_EQ(written(), 2u);
+  EXPECT_EQ(records()[0].stage, 0u);
+  EXPECT_EQ(records()[1].parent_span_id, producer.lane.batches[batch].span_id);
+}
+
 TEST_F(LauncherTest, RefusesALaunchOnAFinishedRequestAndHoldsNothing) {
   Producer producer(*segment_, *gpu_);
   const size_t room = capacity(producer, *stream_);

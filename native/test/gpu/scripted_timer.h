@@ -6,10 +6,12 @@
 #define GPUSPAN_TEST_GPU_SCRIPTED_TIMER_H_
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "native/core/clock.h"
 #include "native/gpu/device_timer.h"
@@ -35,7 +37,13 @@ class ScriptedTimer final : public DeviceTimer {
   void let_pass(uint64_t handle) { hold_after(handle, kAlways); }
   // Launches on any stream wait inside `begin` until released.
   void block_begin(bool block) { blocked_.store(block); }
+  // The same inside `end`, on this stream only.
+  void block_end(uint64_t handle, bool block) { state(handle).blocked.store(block); }
+  // Called at every release, on the thread that releases. Set while nothing is in flight.
+  void on_release(std::function<void()> call) { on_release_ = std::move(call); }
 
+  // Calls of `end`, counted as they come in.
+  uint64_t ending() const { return ending_.load(); }
   int64_t events_out() const { return events_out_.load(); }
   uint64_t tended() const { return tended_.load(); }
   uint64_t calls(Call call) const { return scripts_[static_cast<size_t>(call)].made.load(); }
@@ -66,6 +74,9 @@ class ScriptedTimer final : public DeviceTimer {
     return Loss::kCount;
   }
   Loss end(InFlight& slice) noexcept override {
+    ending_.fetch_add(1);
+    while (stream_of(slice).blocked.load()) {
+    }
     if (fails(Call::kEnd)) return Loss::kGpuDevice;
     slice.events.end = stream_of(slice).ended.fetch_add(1) + 1;
     slice.times.end_before = slice.times.end_after = monotonic_ns();
@@ -82,6 +93,7 @@ class ScriptedTimer final : public DeviceTimer {
     return true;
   }
   void release(InFlight& slice) noexcept override {
+    if (on_release_) on_release_();
     events_out_.fetch_sub((slice.events.begin != 0 ? 1 : 0) + (slice.events.end != 0 ? 1 : 0));
     slice.events = {};
   }
@@ -95,6 +107,7 @@ class ScriptedTimer final : public DeviceTimer {
   struct StreamState {
     std::atomic<uint64_t> ended{0};
     std::atomic<uint64_t> limit{kAlways};
+    std::atomic<bool> blocked{false};
   };
 
   bool fails(Call call) noexcept {
@@ -112,6 +125,8 @@ class ScriptedTimer final : public DeviceTimer {
   Script scripts_[static_cast<size_t>(Call::kCount)];
   std::atomic<Loss> begin_failure_{Loss::kGpuDevice};
   std::atomic<bool> blocked_{false};
+  std::atomic<uint64_t> ending_{0};
+  std::function<void()> on_release_;
   std::atomic<int64_t> events_out_{0};
   std::atomic<uint64_t> tended_{0};
   std::mutex mutex_;

@@ -150,6 +150,29 @@ TEST_F(ShutdownTest, StopReturnsWhileALauncherHangsInTheDevicesLibrary) {
   EXPECT_EQ(written(), 0u);
 }
 
+TEST_F(ShutdownTest, StopCountsASliceThatIsHandedOverAfterItsLastRound) {
+  ScriptedTimer* script = use_scripted();
+  Stream& slow = stream(0x10);
+  Producer producer(*segment_, *gpu_);  // its open slice is given up, which is when the other thread goes on
+  EXPECT_NE(producer.launcher->begin(producer.request, stage_, stream(0x20)), 0u);
+  std::atomic<bool> handed_over{false};
+  script->on_release([&] {
+    script->block_end(0x10, false);
+    while (!handed_over.load()) std::this_thread::yield();
+  });
+  script->block_end(0x10, true);
+  std::thread hanging([&] {
+    Producer late(*segment_, *gpu_);
+    EXPECT_TRUE(launch(late, slow));
+    handed_over.store(true);
+  });
+  while (script->ending() == 0) std::this_thread::yield();
+  gpu_->stop(10);
+  hanging.join();
+  EXPECT_EQ(resolver_lost(Loss::kGpuShutdown), 2u);
+  EXPECT_EQ(script->events_out(), 0);
+}
+
 TEST_F(ShutdownTest, AForkedChildTouchesNothing) {
   ScriptedTimer* script = use_scripted();
   Producer producer(*segment_, *gpu_);
