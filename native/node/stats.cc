@@ -129,11 +129,10 @@ Napi::Object reader_stats(Napi::Env env, const ReaderAccount& account, uint64_t 
   return object;
 }
 
-// Calls `visit` with every lane that was ever claimed. Lanes are claimed in order; memory from the first that never was
-// is not allocated yet.
+// Calls `visit` with every lane that was ever claimed.
 template <typename Visit>
 void for_each_lane(Segment& segment, Visit visit) {
-  for (uint32_t i = 0; i < segment.header().lanes; ++i) {
+  for (uint32_t i = 0; i < segment.used_lanes(); ++i) {
     const LaneMemory lane = segment.lane(i);
     if (lane.header->generation.load(std::memory_order_acquire) == 0) return;
     visit(lane, count_lane(lane));
