@@ -167,10 +167,10 @@ Token Recorder::next_on_batch(const OpenSlice& ended, uint16_t stage, uint64_t n
 GPUSPAN_INLINE void Recorder::fill_head(Slot& slot, const OpenSlice& slice, uint64_t end, uint8_t flags) noexcept {
   const bool batch = slice.owner >= kBatchFlag;
   flags |= slice.flags;
-  const Kind kind = batch ? Kind::kBatchSlice : Kind::kHostSlice;
-  const uint64_t first = static_cast<uint64_t>(kind) | static_cast<uint64_t>(flags) << 8 |
-                         static_cast<uint64_t>(slice.stage) << 16 | static_cast<uint64_t>(ring_.settle_slice()) << 32;
-  std::memcpy(static_cast<void*>(&slot), &first, sizeof first);
+  slot.kind = static_cast<uint8_t>(batch ? Kind::kBatchSlice : Kind::kHostSlice);
+  slot.flags = flags;
+  slot.stage = slice.stage;
+  slot.sequence = ring_.settle_slice();
   slot.start = slice.start;
   slot.end = end < slice.start ? slice.start : end;  // a counter read on another core may lag by a few ticks
   slot.span_id = slice.span_id;
@@ -191,15 +191,16 @@ GPUSPAN_INLINE void Recorder::fill_head(Slot& slot, const OpenSlice& slice, uint
 // The entry goes back to the free list, and out of its owner's list of open slices.
 template <class Owner>
 GPUSPAN_INLINE void unlink(OpenSlice* slices, Owner& owner, const OpenSlice& slice) noexcept {
-  if (slice.inner == kNone) {
-    store_release(owner.top, slice.outer);
+  const uint16_t outer = slice.outer, inner = slice.inner;
+  if (inner == kNone) {
+    store_release(owner.top, outer);
   } else {
-    slices[slice.inner].outer = slice.outer;
+    slices[inner].outer = outer;
   }
-  if (slice.outer == kNone) {
-    store_release(owner.bottom, slice.inner);
+  if (outer == kNone) {
+    store_release(owner.bottom, inner);
   } else {
-    slices[slice.outer].inner = slice.inner;
+    slices[outer].inner = inner;
   }
 }
 
@@ -246,7 +247,7 @@ void Recorder::end_at(OpenSlice& slice, uint64_t now, uint8_t flags, Payload pay
 void Recorder::end(Token token, Payload payload) noexcept {
   if (token == 0) return;
   if (!clock_.counts()) [[unlikely]]
-    return end_slowly(token, payload, clock_.now());
+    return end_slowly(token, payload, 0);
   const uint64_t now = read_counter();
   OpenSlice* const slice = find_slice(token);
   if (slice == nullptr || !is_plain(*slice, payload) || slice->owner >= kBatchFlag) [[unlikely]]
@@ -256,6 +257,7 @@ void Recorder::end(Token token, Payload payload) noexcept {
 }
 
 [[gnu::noinline]] void Recorder::end_slowly(Token token, Payload payload, uint64_t now) noexcept {
+  if (now == 0) now = clock_.now();
   OpenSlice* const slice = find_slice(token);
   if (slice == nullptr) return lose(Loss::kStale);
   end_at(*slice, now, 0, payload);
