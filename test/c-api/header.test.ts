@@ -11,7 +11,16 @@ import { ROOT } from '../native-addon/addon';
 const folder = mkdtempSync(join(tmpdir(), 'gpuspan-header-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const FLAGS = ['-O2', '-fPIC', '-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Werror', `-I${join(ROOT, 'native', 'include')}`];
+const FLAGS = [
+  '-O2',
+  '-fPIC',
+  '-Wall',
+  '-Wextra',
+  '-Wpedantic',
+  '-Wconversion',
+  '-Werror',
+  `-I${join(ROOT, 'native', 'include')}`,
+];
 const LANGUAGES = [
   ['gcc', 'c', 'c99'],
   ['gcc', 'c', 'gnu11'],
