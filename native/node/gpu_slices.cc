@@ -54,9 +54,7 @@ class SettleWork : public Napi::AsyncWorker {
   Napi::Promise promise() const { return done_.Promise(); }
 
  protected:
-  void Execute() override {
-    settled_ = Process::get().gpu_if_open()->settle(timeout_millis_);
-  }
+  void Execute() override { settled_ = Process::get().gpu_if_open()->settle(timeout_millis_); }
   void OnOK() override { done_.Resolve(Napi::Boolean::New(Env(), settled_)); }
 
  private:
