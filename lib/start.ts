@@ -117,7 +117,7 @@ function attach(
 
 // Loaded here, so that a process with tracing off does not load it.
 function deliver(native: Native, { expandLevel, exitTimeoutMillis }: Configuration, options: StartOptions): Delivery {
-  const { startDelivery } = require('./sinks/delivery') as typeof import('./sinks/delivery');
+  const { startDelivery } = require('./sinks/start-delivery') as typeof import('./sinks/start-delivery');
   const { exporter, serviceName, resourceAttributes } = options;
   return startDelivery(native, {
     exporter: exporter as DeliveryOptions['exporter'],
