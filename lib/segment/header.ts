@@ -17,6 +17,7 @@ import {
   MAX_LANES,
   MAX_RING_SLOTS,
   MIN_RING_SLOTS,
+  REQUEST,
   SEGMENT_MAGIC,
   SLOT_BYTES,
   SNAPSHOT,
@@ -33,6 +34,7 @@ export interface SegmentHeader {
   readonly lanes: number;
   /** A power of two. */
   readonly ringSlots: number;
+  readonly requestCapacity: number;
   readonly batchCapacity: number;
   readonly chunkCapacity: number;
   readonly dictionaryCapacity: number;
@@ -42,6 +44,7 @@ export interface SegmentHeader {
   readonly lanesOffset: number;
   readonly laneStride: number;
   /** Within a lane, from its start. */
+  readonly requestsOffset: number;
   readonly batchesOffset: number;
   readonly chunksOffset: number;
   readonly ringOffset: number;
@@ -81,6 +84,7 @@ function parse(view: DataView): SegmentHeader {
     clockHz: u64(HEADER.clockHz),
     lanes: u32(HEADER.lanes),
     ringSlots: u32(HEADER.ringSlots),
+    requestCapacity: u32(HEADER.requestCapacity),
     batchCapacity: u32(HEADER.batchCapacity),
     chunkCapacity: u32(HEADER.chunkCapacity),
     dictionaryCapacity: u32(HEADER.dictionaryCapacity),
@@ -89,6 +93,7 @@ function parse(view: DataView): SegmentHeader {
     snapshotOffset: u64(HEADER.snapshotOffset),
     lanesOffset: u64(HEADER.lanesOffset),
     laneStride: u64(HEADER.laneStride),
+    requestsOffset: u32(HEADER.requestsOffset),
     batchesOffset: u32(HEADER.batchesOffset),
     chunksOffset: u32(HEADER.chunksOffset),
     ringOffset: u32(HEADER.ringOffset),
@@ -106,7 +111,8 @@ function findFault(h: SegmentHeader, clock: number, size: number): string | unde
   const powerOfTwo = (h.ringSlots & (h.ringSlots - 1)) === 0;
   if (!powerOfTwo || h.ringSlots < MIN_RING_SLOTS || h.ringSlots > MAX_RING_SLOTS)
     return `its rings have ${h.ringSlots} slots`;
-  for (const capacity of [h.batchCapacity, h.chunkCapacity, h.dictionaryCapacity, h.snapshotCapacity]) {
+  const tables = [h.requestCapacity, h.batchCapacity, h.chunkCapacity, h.dictionaryCapacity, h.snapshotCapacity];
+  for (const capacity of tables) {
     if (capacity < 1 || capacity > MAX_CAPACITY) return `a table of ${capacity} entries is impossible`;
   }
   const inSegment = (at: number, length: number): boolean => at >= HEADER_BYTES && at + length <= h.totalBytes;
@@ -114,6 +120,7 @@ function findFault(h: SegmentHeader, clock: number, size: number): string | unde
   if (!inSegment(h.snapshotOffset, h.snapshotCapacity * SNAPSHOT.bytes)) return 'its clock snapshots lie outside';
   if (!inSegment(h.lanesOffset, h.lanes * h.laneStride)) return 'its lanes lie outside';
   const inLane = (at: number, length: number): boolean => at >= LANE.bytes && at + length <= h.laneStride;
+  if (!inLane(h.requestsOffset, h.requestCapacity * REQUEST.bytes)) return 'its request tables lie outside their lanes';
   if (!inLane(h.batchesOffset, h.batchCapacity * BATCH.bytes)) return 'its batch tables lie outside their lanes';
   if (!inLane(h.chunksOffset, h.chunkCapacity * CHUNK.bytes)) return 'its member chunks lie outside their lanes';
   if (!inLane(h.ringOffset, h.ringSlots * SLOT_BYTES)) return 'its rings lie outside their lanes';

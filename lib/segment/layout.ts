@@ -34,6 +34,7 @@ export const HEADER = {
   clock: 28,
   lanes: 56,
   ringSlots: 60,
+  requestCapacity: 68,
   batchCapacity: 72,
   chunkCapacity: 80,
   dictionaryCapacity: 84,
@@ -42,6 +43,7 @@ export const HEADER = {
   snapshotOffset: 104,
   lanesOffset: 112,
   laneStride: 120,
+  requestsOffset: 132,
   batchesOffset: 136,
   chunksOffset: 144,
   ringOffset: 148,
@@ -137,12 +139,16 @@ export const ITEM = {
   exception: 15,
 } as const;
 
+/** OpenRequest. */
+export const REQUEST = { state: 4, ownsRoot: 6, traceId: 8, rootStart: 40, workerStart: 56, bytes: 128 } as const;
+
 /** OpenBatch. */
 export const BATCH = {
   generation: 0,
   state: 4,
   traceId: 8,
   spanId: 24,
+  start: 32,
   members: 40,
   firstChunk: 48,
   bytes: 128,

@@ -5,19 +5,17 @@
 // recorder; nothing is inferred here.
 
 import type { Attributes, HrTime, SpanKind, SpanStatus } from '@opentelemetry/api';
-import type { TimedEvent } from '@opentelemetry/sdk-trace-base';
 
 import type { Dictionary } from '../segment/dictionary';
 import type { LaneCursor } from '../segment/lane';
 import { FLAG, KIND, LOSS_NAMES, SLOT_WORD } from '../segment/layout';
 import type { Payload } from '../segment/payload';
-import { difference } from '../segment/position';
 import type { RingReader } from '../segment/ring-reader';
-import { addNanos } from '../timeline/scale';
-import type { Timeline } from '../timeline/timeline';
 import type { BatchExpander } from './expand';
+import { timedEvents } from './events';
 import { gpuAttributes } from './gpu-attributes';
 import { GpuspanSpan, type SpanOrigin } from './gpuspan-span';
+import type { RecordClock } from './record-clock';
 import type { TraceIds } from './span-id';
 import type { WorkerDescriptions } from './worker-attributes';
 
@@ -38,7 +36,7 @@ export class SpanAssembler {
     private readonly ring: RingReader,
     private readonly payload: Payload,
     private readonly dictionary: Dictionary,
-    private readonly timeline: Timeline,
+    private readonly clock: RecordClock,
     private readonly workers: WorkerDescriptions,
     private readonly batches: BatchExpander,
     private readonly traceIds: TraceIds,
@@ -47,6 +45,7 @@ export class SpanAssembler {
   /** Appends the current record's spans to `out`. False when it lacks what its kind must have. */
   assemble(lane: LaneCursor, out: GpuspanSpan[]): boolean {
     this.payload.decode();
+    this.clock.useOwnTrace();
     switch (this.ring.kind) {
       case KIND.hostSlice:
         out.push(this.hostSlice());
@@ -70,7 +69,12 @@ export class SpanAssembler {
   }
 
   private hostSlice(): GpuspanSpan {
-    const span = this.make(this.dictionary.text(this.ring.stage), INTERNAL, this.payload.attributes, this.start());
+    const span = this.make(
+      this.dictionary.text(this.ring.stage),
+      INTERNAL,
+      this.payload.attributes,
+      this.clock.start(),
+    );
     if ((this.ring.flags & FLAG.firstLevel) !== 0) {
       const at = this.ring.base + SLOT_WORD.tail;
       span.previousLow = this.ring.words[at]!;
@@ -83,8 +87,8 @@ export class SpanAssembler {
     const { gpu, batchRef } = this.payload;
     if (gpu === undefined) return false;
     const at = this.ring.base + SLOT_WORD.tail;
-    const start = this.start();
-    const launch = this.timeline.toEpoch(gpu.launchLow, gpu.launchHigh, true);
+    const start = this.clock.start();
+    const launch = this.clock.at(gpu.launchLow, gpu.launchHigh, true);
     const attributes = gpuAttributes(this.payload.attributes, gpu, {
       launch,
       start,
@@ -108,29 +112,29 @@ export class SpanAssembler {
       this.payload.name ?? DEFAULT_ROOT_NAME,
       remote ? SERVER : INTERNAL,
       attributes,
-      this.start(),
+      this.clock.start(),
     );
     span.remoteParent = remote;
-    return span;
+    return this.withSteps(span);
   }
 
   private worker(lane: LaneCursor): GpuspanSpan {
     const { name, attributes } = this.workers.of(lane);
     const own = { ...attributes, ...this.payload.attributes, 'gpuspan.request.level': this.ownerLevel() };
-    return this.make(name, INTERNAL, own, this.start());
+    return this.withSteps(this.make(name, INTERNAL, own, this.clock.start()));
   }
 
   private batch(): GpuspanSpan {
     const entry = this.findBatch();
     const attributes = { ...this.payload.attributes };
     if (entry !== undefined) attributes['gpuspan.batch.size'] = entry.size;
-    const span = this.make(BATCH_NAME, INTERNAL, attributes, this.start());
+    const span = this.make(BATCH_NAME, INTERNAL, attributes, this.clock.start());
     if (entry !== undefined) this.batches.linkMembers(span, entry);
-    return span;
+    return this.withSteps(span);
   }
 
   private batchSlice(out: GpuspanSpan[]): void {
-    const start = this.start();
+    const start = this.clock.start();
     const span = this.make(this.dictionary.text(this.ring.stage), INTERNAL, this.payload.attributes, start);
     out.push(span);
     const at = this.ring.base + SLOT_WORD.tail;
@@ -165,7 +169,7 @@ export class SpanAssembler {
     const { words, base, flags } = this.ring;
     const { payload } = this;
     const at = base + SLOT_WORD.traceId;
-    const end = this.end(start);
+    const end = this.clock.end(start);
     const notable = (flags & NOTABLE_FLAGS) !== 0 || payload.broken || payload.losses !== undefined;
     const span = new GpuspanSpan(
       this.origin,
@@ -186,11 +190,12 @@ export class SpanAssembler {
 
   // What attributes cannot carry. Apart from `make`, because most slices have none of it.
   private addPayload(span: GpuspanSpan): void {
-    const { events, status, exception, traceState, broken } = this.payload;
+    const { status, exception, traceState, broken } = this.payload;
     // How many were dropped nobody counted; consumers look for a value other than 0.
     if (broken || (this.ring.flags & FLAG.dropped) !== 0) span.droppedAttributesCount = 1;
     span.traceState = traceState;
-    if (events !== undefined || exception !== undefined) span.events = this.timedEvents(span.endTime);
+    const events = timedEvents(this.payload, this.clock, span.endTime);
+    if (events !== undefined) span.events = events;
     if (status !== undefined) {
       span.status = status.code <= STATUS_ERROR ? toStatus(status.code, status.message) : span.status;
     } else if (exception !== undefined) {
@@ -198,18 +203,11 @@ export class SpanAssembler {
     }
   }
 
-  private timedEvents(end: HrTime): TimedEvent[] {
-    const { events = [], exception } = this.payload;
-    const timed: TimedEvent[] = events.map(({ name, low, high, monotonic, attributes }) => ({
-      name,
-      time: this.timeline.toEpoch(low, high, monotonic),
-      attributes,
-    }));
-    if (exception !== undefined) {
-      const attributes = { 'exception.type': exception.type, 'exception.message': exception.message };
-      timed.push({ name: 'exception', time: end, attributes });
-    }
-    return timed;
+  // On owners only: they say it once a request and worker.
+  private withSteps(span: GpuspanSpan): GpuspanSpan {
+    const steps = this.clock.stepEvents();
+    if (steps.length > 0) span.events = [...span.events, ...steps];
+    return span;
   }
 
   private withNotes(attributes: Attributes): Attributes {
@@ -223,30 +221,6 @@ export class SpanAssembler {
       if (name !== undefined && count > 0) all[`gpuspan.lost.${name}`] = count;
     }
     return all;
-  }
-
-  private start(): HrTime {
-    const at = this.ring.base + SLOT_WORD.start;
-    return this.timeline.toEpoch(this.ring.words[at]! >>> 0, this.ring.words[at + 1]! >>> 0, this.isMonotonic());
-  }
-
-  // Where realtime stepped back between the two, the end is placed by the slice's true duration.
-  private end(start: HrTime): HrTime {
-    const { words, base } = this.ring;
-    const at = base + SLOT_WORD.end;
-    const low = words[at]! >>> 0;
-    const high = words[at + 1]! >>> 0;
-    const monotonic = this.isMonotonic();
-    const end = this.timeline.toEpoch(low, high, monotonic);
-    if (end[0] > start[0] || (end[0] === start[0] && end[1] >= start[1])) return end;
-    const startLow = words[base + SLOT_WORD.start]! >>> 0;
-    const startHigh = words[base + SLOT_WORD.start + 1]! >>> 0;
-    const counts = Math.max(0, difference(low, high, startLow, startHigh));
-    return addNanos(start[0], start[1], this.timeline.duration(startLow, startHigh, monotonic, counts));
-  }
-
-  private isMonotonic(): boolean {
-    return (this.ring.flags & FLAG.monotonic) !== 0;
   }
 }
 

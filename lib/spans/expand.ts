@@ -3,16 +3,18 @@
 // Batches: their members, looked up once per read of the pipeline, the links between batch and members, and the
 // expansion of one batch slice into a span in every member's trace (docs/design/spans.md has the rules).
 
-import type { Attributes, Link } from '@opentelemetry/api';
+import type { Attributes, HrTime, Link } from '@opentelemetry/api';
+import type { TimedEvent } from '@opentelemetry/sdk-trace-base';
 
 import { FLAG, KIND, SLOT_WORD } from '../segment/layout';
 import type { BatchEntry, BatchMember, MemberReader } from '../segment/members';
 import type { Payload, PayloadColumn } from '../segment/payload';
 import { difference } from '../segment/position';
 import type { RingReader } from '../segment/ring-reader';
-import type { Timeline } from '../timeline/timeline';
+import { timedEvents } from './events';
 import { GpuspanSpan, SAMPLED, type SpanOrigin } from './gpuspan-span';
 import { memberSpanId } from './member-id';
+import type { RecordClock } from './record-clock';
 import { spanIdHex, type TraceIds } from './span-id';
 
 /** OpenTelemetry's default limit of links a span. */
@@ -42,7 +44,7 @@ export class BatchExpander {
     private readonly reader: MemberReader,
     private readonly ring: RingReader,
     private readonly payload: Payload,
-    private readonly timeline: Timeline,
+    private readonly clock: RecordClock,
     private readonly traceIds: TraceIds,
   ) {}
 
@@ -101,6 +103,9 @@ export class BatchExpander {
     const sliceHigh = words[base + SLOT_WORD.spanId + 1]!;
     memberSpanId(sliceLow, sliceHigh, member.workerLow, member.workerHigh, this.id);
     const columns = this.payload.columns;
+    const times = this.clock.isOne
+      ? { start: span.startTime, end: span.endTime, events: span.events }
+      : this.timesOf(member);
     const copy = new GpuspanSpan(
       this.origin,
       span.name,
@@ -110,15 +115,25 @@ export class BatchExpander {
       this.id[1]!,
       this.parent[0]!,
       this.parent[1]!,
-      span.startTime,
-      span.endTime,
+      times.start,
+      times.end,
       columns === undefined ? span.attributes : this.withColumns(span.attributes, columns, index),
     );
     copy.status = span.status;
-    copy.events = span.events;
+    copy.events = times.events ?? copy.events;
     copy.droppedAttributesCount = span.droppedAttributesCount;
     copy.batchLinks = links;
     return copy;
+  }
+
+  // A member that was open when realtime stepped keeps its clock; the batch may be younger.
+  private timesOf(member: BatchMember): { start: HrTime; end: HrTime; events: TimedEvent[] | undefined } {
+    this.clock.useTrace(member.trace[0], member.trace[1]);
+    const start = this.clock.start();
+    const end = this.clock.end(start);
+    const events = timedEvents(this.payload, this.clock, end);
+    this.clock.useOwnTrace();
+    return { start, end, events };
   }
 
   private withColumns(attributes: Attributes, columns: readonly PayloadColumn[], member: number): Attributes {
@@ -143,7 +158,7 @@ export class BatchExpander {
       const { words } = this.ring;
       return difference(words[at]! >>> 0, words[at + 1]! >>> 0, member.leftLow, member.leftHigh) < 0;
     }
-    const left = this.timeline.toEpoch(member.leftLow, member.leftHigh, false);
+    const left = this.clock.at(member.leftLow, member.leftHigh, false);
     return (left[0] - slice.since[0]) * 1e9 + (left[1] - slice.since[1]) > CLOCK_MARGIN_NANOS;
   }
 }

@@ -19,6 +19,8 @@ import { Timeline } from '../timeline/timeline';
 import { SpanAssembler } from './assemble';
 import { BatchExpander } from './expand';
 import type { GpuspanSpan } from './gpuspan-span';
+import { HeldTraces } from './held-traces';
+import { RecordClock } from './record-clock';
 import { TraceIds } from './span-id';
 import { WorkerDescriptions } from './worker-attributes';
 
@@ -68,8 +70,11 @@ export class SpanPipeline {
   private readonly ring: RingReader;
   private readonly lanes: Lane[];
   private timeline: Timeline | undefined;
+  private held: HeldTraces | undefined;
   private assembler: SpanAssembler | undefined;
   private batches: BatchExpander | undefined;
+  /** The timeline's, as of the last read. */
+  private epoch = 0;
   /** Lanes that have been claimed at least once: those below this index. */
   private used = 0;
   /** The lane whose turn is first in the next read. */
@@ -94,6 +99,7 @@ export class SpanPipeline {
     const assembler = this.refreshTimeline();
     if (assembler === undefined) return undefined;
     const active = this.refreshLanes();
+    if (this.timeline !== undefined && this.timeline.steps.epoch !== this.epoch) this.holdTraces(this.timeline);
     // Members are looked up after all positions were read, so their departures are at least as new as any record.
     this.batches?.forget();
     const spans: GpuspanSpan[] = [];
@@ -181,6 +187,12 @@ export class SpanPipeline {
     return this.assembler;
   }
 
+  // Right after the snapshot that saw the step: what has recorded before it is still in the tables or in the rings.
+  private holdTraces(timeline: Timeline): void {
+    this.epoch = timeline.steps.epoch;
+    this.held?.hold(this.used);
+  }
+
   // The writer takes the first snapshot before anyone can record, so everything else can wait for it.
   private begin(first: ConstructorParameters<typeof Timeline>[0]): void {
     const { source, header, ring } = this;
@@ -191,9 +203,12 @@ export class SpanPipeline {
     const timeline = new Timeline(first, header.clockHz);
     const members = new MemberReader(source, header);
     const { expandLevel } = this.options;
-    const batches = new BatchExpander(origin, expandLevel, members, ring, payload, timeline, traceIds);
+    const held = new HeldTraces(source, header, timeline.steps);
+    const clock = new RecordClock(ring, timeline, held);
+    const batches = new BatchExpander(origin, expandLevel, members, ring, payload, clock, traceIds);
     const workers = new WorkerDescriptions(dictionary);
-    this.assembler = new SpanAssembler(origin, ring, payload, dictionary, timeline, workers, batches, traceIds);
+    this.assembler = new SpanAssembler(origin, ring, payload, dictionary, clock, workers, batches, traceIds);
+    this.held = held;
     this.timeline = timeline;
     this.batches = batches;
   }

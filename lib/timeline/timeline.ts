@@ -8,7 +8,8 @@
 import type { HrTime } from '@opentelemetry/api';
 
 import type { Snapshot } from '../segment/snapshots';
-import { Scale, type ScalePoint } from './scale';
+import { addNanos, Scale, type ScalePoint } from './scale';
+import { ClockSteps } from './steps';
 
 /** A change of the realtime offset between two snapshots beyond this is a step, not a slew. */
 export const JUMP_NANOS = 1_000_000n;
@@ -27,6 +28,8 @@ export class Timeline {
   private firstRateIsSettled = false;
   private ticks!: Scale;
   private monotonic!: Scale;
+  /** Where realtime stepped. */
+  readonly steps = new ClockSteps();
 
   /** `first` is the segment's first snapshot, `clockHz` the rate of its ticks until there is a second one. */
   constructor(
@@ -41,6 +44,7 @@ export class Timeline {
   add(snapshot: Snapshot): void {
     const last = this.history[this.history.length - 1]!;
     if (snapshot.ticks <= last.ticks || snapshot.monotonic <= last.monotonic) return;
+    if (jumped(last, snapshot)) this.steps.add(snapshot, offset(snapshot) - offset(last));
     this.history.push(snapshot);
     if (this.history.length > MAX_SNAPSHOTS) {
       this.history = thin(this.history);
@@ -62,6 +66,15 @@ export class Timeline {
   /** The epoch time of a stamp, given as two u32 halves: ticks of the segment's clock, or ns of CLOCK_MONOTONIC. */
   toEpoch(low: number, high: number, monotonic: boolean): HrTime {
     return (monotonic ? this.monotonic : this.ticks).toEpoch(low, high);
+  }
+
+  /** What realtime would have been at the stamp if it had not stepped since the end of `epoch`. */
+  toEpochIn(epoch: number, low: number, high: number, monotonic: boolean): HrTime {
+    const time = this.toEpoch(low, high, monotonic);
+    const own = this.steps.epochAt(low, high, monotonic);
+    if (own <= epoch) return time;
+    const [seconds, nanos] = this.steps.between(epoch, own);
+    return addNanos(time[0] - seconds, time[1], -nanos);
   }
 
   /** Nanoseconds between two stamps `counts` apart, the first of which is given. */
@@ -125,8 +138,12 @@ function rate(from: Snapshot, to: Snapshot, counter: (snapshot: Snapshot) => big
 
 function jumped(a: Snapshot, b: Snapshot): boolean {
   if (b.realtime <= a.realtime) return true;
-  const change = b.realtime - b.monotonic - (a.realtime - a.monotonic);
+  const change = offset(b) - offset(a);
   return change > JUMP_NANOS || change < -JUMP_NANOS;
+}
+
+function offset(snapshot: Snapshot): bigint {
+  return snapshot.realtime - snapshot.monotonic;
 }
 
 function point(counter: bigint, realtime: bigint, slope: number): ScalePoint {

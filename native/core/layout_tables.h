@@ -86,6 +86,7 @@ struct alignas(128) OpenRequest {
 };
 static_assert(sizeof(OpenRequest) == 128);
 static_assert(offsetof(OpenRequest, trace_id) == 8 && offsetof(OpenRequest, root_span_id) == 24);
+static_assert(offsetof(OpenRequest, root_start) == 40 && offsetof(OpenRequest, worker_start) == 56);
 static_assert(offsetof(OpenRequest, worker_span_id) == 48 && offsetof(OpenRequest, top) == 72);
 static_assert(offsetof(OpenRequest, root_payload) == 80 && offsetof(OpenRequest, worker_payload) == 88);
 
@@ -134,6 +135,7 @@ struct alignas(128) OpenBatch {
 };
 static_assert(sizeof(OpenBatch) == 128);
 static_assert(offsetof(OpenBatch, trace_id) == 8 && offsetof(OpenBatch, span_id) == 24);
+static_assert(offsetof(OpenBatch, start) == 32);
 static_assert(offsetof(OpenBatch, members) == 40 && offsetof(OpenBatch, first_chunk) == 48);
 static_assert(offsetof(OpenBatch, payload) == 56 && offsetof(OpenBatch, gpu_position) == 80);
 

@@ -61,6 +61,7 @@ export interface SegmentShape {
   firstPosition: bigint;
   dictionaryCapacity: number;
   snapshotCapacity: number;
+  requestCapacity: number;
   batchCapacity: number;
   chunkCapacity: number;
 }
@@ -76,7 +77,8 @@ export class SegmentBuilder {
   readonly dictionaryOffset = HEADER_BYTES;
   readonly snapshotOffset: number;
   readonly lanesOffset: number;
-  readonly batchesOffset = LANE_HEADER_BYTES;
+  readonly requestsOffset = LANE_HEADER_BYTES;
+  readonly batchesOffset: number;
   readonly chunksOffset: number;
   readonly ringOffset: number;
   readonly laneStride: number;
@@ -91,12 +93,14 @@ export class SegmentBuilder {
       firstPosition: 0n,
       dictionaryCapacity: 64,
       snapshotCapacity: 16,
+      requestCapacity: 4,
       batchCapacity: 4,
       chunkCapacity: 16,
       ...shape,
     };
     this.snapshotOffset = this.dictionaryOffset + this.shape.dictionaryCapacity * 272;
     this.lanesOffset = this.snapshotOffset + this.shape.snapshotCapacity * 32;
+    this.batchesOffset = this.requestsOffset + this.shape.requestCapacity * 128;
     this.chunksOffset = this.batchesOffset + this.shape.batchCapacity * 128;
     this.ringOffset = this.chunksOffset + this.shape.chunkCapacity * 784;
     this.laneStride = this.ringOffset + this.shape.ringSlots * 64;
@@ -180,6 +184,16 @@ export class SegmentBuilder {
     this.add(at + 136, BigInt(slices));
   }
 
+  /** Fills an open-request entry: a request that began here at `rootStart`, or one adopted (`workerStart`). */
+  request(lane: number, index: number, trace: string, { rootStart = 0n, workerStart = 0n }): void {
+    const at = this.lane(lane) + this.requestsOffset + index * 128;
+    this.bytes[at + 4] = 1;
+    this.bytes[at + 6] = rootStart === 0n ? 0 : 1;
+    this.bytes.write(trace, at + 8, 'hex');
+    this.bytes.writeBigUInt64LE(rootStart, at + 40);
+    this.bytes.writeBigUInt64LE(workerStart, at + 56);
+  }
+
   /** Fills an open-batch entry and its member chunks, which are taken from `firstChunk` on. */
   batch(
     lane: number,
@@ -188,6 +202,7 @@ export class SegmentBuilder {
     span: bigint,
     members: readonly TestMember[],
     firstChunk = 0,
+    { trace = '00'.repeat(16), start = 0n } = {},
   ): void {
     const at = this.lane(lane) + this.batchesOffset + index * 128;
     this.bytes.writeUInt32LE(generation, at);
@@ -195,6 +210,8 @@ export class SegmentBuilder {
     this.bytes.writeBigUInt64LE(span, at + 24);
     this.bytes.writeUInt32LE(members.length, at + 40);
     this.bytes.writeUInt16LE(members.length === 0 ? 0xffff : firstChunk, at + 48);
+    this.bytes.write(trace, at + 8, 'hex');
+    this.bytes.writeBigUInt64LE(start, at + 32);
     members.forEach((member, order) => this.writeMember(lane, firstChunk, order, member, members.length));
   }
 
@@ -259,6 +276,7 @@ export class SegmentBuilder {
     bytes.writeUInt32LE(shape.clock, 28);
     bytes.writeUInt32LE(shape.lanes, 56);
     bytes.writeUInt32LE(shape.ringSlots, 60);
+    bytes.writeUInt32LE(shape.requestCapacity, 68);
     bytes.writeUInt32LE(shape.batchCapacity, 72);
     bytes.writeUInt32LE(shape.chunkCapacity, 80);
     bytes.writeUInt32LE(shape.dictionaryCapacity, 84);
@@ -267,6 +285,7 @@ export class SegmentBuilder {
     bytes.writeBigUInt64LE(BigInt(this.snapshotOffset), 104);
     bytes.writeBigUInt64LE(BigInt(this.lanesOffset), 112);
     bytes.writeBigUInt64LE(BigInt(this.laneStride), 120);
+    bytes.writeUInt32LE(this.requestsOffset, 132);
     bytes.writeUInt32LE(this.batchesOffset, 136);
     bytes.writeUInt32LE(this.chunksOffset, 144);
     bytes.writeUInt32LE(this.ringOffset, 148);
