@@ -38,7 +38,7 @@ function nativeSources(pattern, folders) {
 
 function checkClangFormat() {
   const files = [
-    ...nativeSources(/\.(h|cc|c)$/, ['']),
+    ...nativeSources(/\.(h|cc|c|cu)$/, ['']),
     ...listFiles(['examples', 'bench']).filter((file) => /\.(h|cc|c)$/.test(file)),
   ];
   return run('clang-format', fix ? ['-i', ...files] : ['--dry-run', '-Werror', ...files]);

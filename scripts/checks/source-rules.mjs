@@ -7,7 +7,7 @@ import { basename, relative } from 'node:path';
 import { listFiles } from '../fresh.mjs';
 
 const SOURCES = ['lib', 'native', 'test', 'bench', 'scripts', 'examples'];
-const SOURCE_FILE = /\.(ts|mts|cts|js|mjs|cjs|h|cc|c)$/;
+const SOURCE_FILE = /\.(ts|mts|cts|js|mjs|cjs|h|cc|c|cu)$/;
 const TEST_FILE = /^(test|native\/test)\//;
 const MAX_LINES = 400;
 const MAX_TEST_LINES = 600;
