@@ -9,7 +9,7 @@ import { type Carrier, readCarrier } from './carrier';
 import { Gpu, openGpu } from './gpu';
 import { type HeaderSource, readTraceContext } from './headers';
 import { isThenable, type Lane } from './lane';
-import type { NativeLaneStats } from './native';
+import type { GpuStats, NativeLaneStats } from './native';
 import { adoptRequest, INERT_REQUEST, inertRequest, Request, startRequest } from './request';
 import type { Delivery } from './sinks/delivery';
 import { READER_LOSS_NAMES } from './sinks/reader-loss';
@@ -48,6 +48,8 @@ export interface TracerStats {
   };
   /** Distinct names in the dictionary, and those that became `other` because it was full. */
   readonly names: { readonly used: number; readonly overflow: number };
+  /** Once a stream was opened and while there is a device. */
+  readonly gpu: GpuStats | undefined;
   /** Malformed carriers that this environment's `adopt` refused. */
   readonly refusedCarriers: number;
 }
@@ -77,6 +79,7 @@ const NO_STATS: TracerStats = {
   lanes: [],
   reader: { delivered: 0, held: 0, owners: 0, lost: {} },
   names: { used: 0, overflow: 0 },
+  gpu: undefined,
   refusedCarriers: 0,
 };
 

@@ -82,6 +82,10 @@ Gpu::~Gpu() {
 
 const char* Gpu::failure() const noexcept { return resolver_ == nullptr ? nullptr : resolver_->failure(); }
 
+const DurationHistogram* Gpu::record_calls() const noexcept {
+  return resolver_ == nullptr ? nullptr : &resolver_->record_calls();
+}
+
 Stream* Gpu::stream(uint64_t handle, std::string* error) {
   if (timer_ == nullptr) {
     *error = reason_;

@@ -12,6 +12,7 @@
 #include "../core/recorder.h"
 #include "../core/segment.h"
 #include "device_timer.h"
+#include "duration_histogram.h"
 
 namespace gpuspan {
 
@@ -38,6 +39,9 @@ class Gpu {
   const std::string& reason() const noexcept { return reason_; }
   // Why the device was given up after it had worked; null while it works. Any thread.
   const char* failure() const noexcept;
+
+  // How long the device library's own calls that mark a stream took, two a slice; null without a device. Any thread.
+  const DurationHistogram* record_calls() const noexcept;
 
   // Set-up, any thread: the stream for a handle, opened once a process; null with `error`.
   Stream* stream(uint64_t handle, std::string* error);

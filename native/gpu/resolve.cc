@@ -62,6 +62,8 @@ bool Resolver::accept(Thread& thread) {
       lose(thread, index, slice.outcome);
       continue;
     }
+    record_calls_.add(slice.times.begin_after - slice.times.begin_before);
+    record_calls_.add(slice.times.end_after - slice.times.end_before);
     const auto same = [&](const StreamQueue& queue) { return queue.stream == slice.stream; };
     auto queue = std::find_if(thread.queues.begin(), thread.queues.end(), same);
     if (queue == thread.queues.end()) {

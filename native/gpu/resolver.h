@@ -45,6 +45,7 @@ class Resolver {
   bool stop(uint32_t timeout_millis) noexcept;
   bool settle(uint32_t timeout_millis) noexcept;
 
+  const DurationHistogram& record_calls() const noexcept { return record_calls_; }
   const char* failure() const noexcept { return failure_.load(std::memory_order_acquire); }
 
  private:
@@ -87,6 +88,7 @@ class Resolver {
   uint64_t met_ = 0;       // slices ever accepted
   uint32_t failures_ = 0;  // of poll and read, in a row
   uint64_t tended_ns_ = 0;
+  DurationHistogram record_calls_;
   std::string failure_text_;
   std::atomic<const char*> failure_{nullptr};
 

@@ -129,6 +129,19 @@ Napi::Object reader_stats(Napi::Env env, const ReaderAccount& account, uint64_t 
   return object;
 }
 
+// What the application's GPU slices cost it inside the device's library.
+Napi::Value gpu_stats(Napi::Env env, const DurationHistogram* calls) {
+  if (calls == nullptr) return env.Undefined();
+  Napi::Object record_calls = Napi::Object::New(env);
+  set(record_calls, "count", calls->count());
+  set(record_calls, "p50Nanos", calls->quantile(0.5));
+  set(record_calls, "p99Nanos", calls->quantile(0.99));
+  set(record_calls, "maxNanos", calls->longest());
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("recordCalls", record_calls);
+  return object;
+}
+
 // Calls `visit` with every lane that was ever claimed.
 template <typename Visit>
 void for_each_lane(Segment& segment, Visit visit) {
@@ -204,6 +217,8 @@ Napi::Value stats(const Napi::CallbackInfo& call, Environment&) {
   object.Set("lanes", lanes);
   object.Set("reader", reader_stats(env, header.reader, totals.consumed_owners));
   object.Set("names", names);
+  const Gpu* gpu = Process::get().gpu_if_open();
+  object.Set("gpu", gpu_stats(env, gpu == nullptr ? nullptr : gpu->record_calls()));
   return object;
 }
 

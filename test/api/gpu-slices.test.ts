@@ -136,6 +136,19 @@ describe('a GPU slice', () => {
     );
   });
 
+  it('adds what the two marks cost to the histogram of the library’s calls', async () => {
+    const before = tracer.stats().gpu!.recordCalls.count;
+    const request = tracer.request();
+    for (let i = 0; i < 10; i++) request.endGpu(request.beginGpu(stages.forward, stream));
+    request.finish();
+    await spansNamed('forward');
+    const { count, p50Nanos, p99Nanos, maxNanos } = tracer.stats().gpu!.recordCalls;
+    expect(count).toBe(before + 20);
+    expect(p50Nanos).toBeGreaterThan(0);
+    expect(p99Nanos).toBeGreaterThanOrEqual(p50Nanos);
+    expect(maxNanos).toBeGreaterThanOrEqual(p99Nanos);
+  });
+
   it('is lost, and counted, when it is ended twice', async () => {
     const request = tracer.request();
     const token = request.beginGpu(stages.forward, stream);

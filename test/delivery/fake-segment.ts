@@ -105,7 +105,7 @@ export class FakeSegment implements DrainNative {
     const names = { used: 0, overflow: 0 };
     const recorded = this.consumed + inRing;
     const { consumed, owners } = this;
-    return { recorded, consumed, inRing, lost: {}, lostOwners: {}, owners, lanes, reader, names };
+    return { recorded, consumed, inRing, lost: {}, lostOwners: {}, owners, lanes, reader, names, gpu: undefined };
   }
 }
 
