@@ -35,6 +35,16 @@ it('ends within the deadline when nothing listens at the endpoint', async () => 
   expect(ended.stderr).toMatch(/gpuspan: 100 slices and 20 .* were not delivered to \S+ within 700 ms/);
 });
 
+it('goes by the general endpoint, after one warning, when that of traces is no http URL', async () => {
+  const ended = await runScript('ends.cjs', ['natural'], receiver.url, {
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'localhost:4318',
+  });
+  expect(ended.code).toBe(0);
+  expect(ended.stderr.match(/TRACES_ENDPOINT=localhost:4318 is not an http or https URL/g)).toHaveLength(1);
+  expect(ended.stderr).not.toContain('fails');
+  expect(receiver.spans).toHaveLength(120);
+});
+
 it('goes on without delivery, after one warning, when worker threads are not permitted', async () => {
   const permissions = ['--experimental-permission', '--allow-addons', '--allow-fs-read=*', '--allow-fs-write=*'];
   const ended = await runScript('ends.cjs', ['natural'], receiver.url, { NODE_OPTIONS: '' }, permissions);
