@@ -22,7 +22,8 @@ it('counts what a receiver refuses as export_failed and says so once, naming end
     recorded: 100,
     consumed: 100,
     inRing: 0,
-    reader: { delivered: 0, held: 0, lost: { export_failed: 100 } },
+    owners: 20,
+    reader: { delivered: 0, held: 0, owners: 0, lostOwners: 20, lost: { export_failed: 100 } },
   });
   expect(ended.stderr.match(/gpuspan: export to http:\S+\/v1\/traces fails: .*Bad Request/g)).toHaveLength(1);
 });
