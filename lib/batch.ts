@@ -201,7 +201,7 @@ function collect(lane: Lane, given: readonly unknown[]): { count: number; level:
       throw new GpuspanError('GPUSPAN_BATCH', `member ${i} of a batch is not a request of this tracer`);
     }
     if (!isLive(request)) {
-      // Ended before its batch began: one of the races of a server, not a reason to throw.
+      // Ended, or left, before its batch began: one of the races of a server, not a reason to throw.
       if (request.level >= 0) lane.lose(Loss.closed);
       continue;
     }
@@ -216,7 +216,7 @@ function collect(lane: Lane, given: readonly unknown[]): { count: number; level:
 }
 
 function isLive(request: Request): boolean {
-  return request.level >= 0 && request.where !== CLOSED;
+  return request.level >= 0 && request.where !== CLOSED && !request.left;
 }
 
 function livePositions(given: readonly unknown[], count: number): Uint32Array {

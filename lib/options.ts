@@ -125,7 +125,7 @@ const WORKER_CHECKS = {
 } as const satisfies Record<keyof WorkerOptions, Check>;
 
 /**
- * The options as given, checked.
+ * The options as given, checked: a copy of their own properties, so that nothing else is ever used.
  * @throws GpuspanError `GPUSPAN_OPTION` naming the option, its value and what is accepted.
  */
 export function checkOptions(options: unknown): StartOptions {
@@ -133,9 +133,14 @@ export function checkOptions(options: unknown): StartOptions {
   if (!isPlainObject(options)) {
     throw new GpuspanError('GPUSPAN_OPTION', `start() takes an object of options, got ${show(options)}`);
   }
-  checkAll(options, OPTION_CHECKS, '');
-  if (options.worker !== undefined) checkAll(options.worker as Record<string, unknown>, WORKER_CHECKS, 'worker.');
-  return options;
+  const own = { ...options };
+  checkAll(own, OPTION_CHECKS, '');
+  if (own['worker'] !== undefined) {
+    const worker = { ...(own['worker'] as Record<string, unknown>) };
+    checkAll(worker, WORKER_CHECKS, 'worker.');
+    own['worker'] = worker;
+  }
+  return own;
 }
 
 function checkAll(given: Record<string, unknown>, checks: Readonly<Record<string, Check>>, prefix: string): void {

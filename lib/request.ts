@@ -60,6 +60,8 @@ export class Request {
   private readonly adopted: boolean;
   /** What a carrier links to once the request has left. */
   private lastLink: string | undefined;
+  /** @internal Whether it has left this worker: no batch takes it any more. */
+  left: boolean;
 
   /** @internal */
   constructor(parts: Parts) {
@@ -73,6 +75,7 @@ export class Request {
     this.state = parts.state;
     this.adopted = parts.adopted ?? false;
     this.lastLink = undefined;
+    this.left = false;
   }
 
   /**
@@ -202,6 +205,7 @@ export class Request {
     this.lastLink = this.link();
     const owner = this.close(this.adopted);
     if (owner === NONE) return;
+    this.left = true;
     this.lane!.native.requestLeave(owner, this.encodeEnd(options));
   }
 

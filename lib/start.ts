@@ -25,13 +25,14 @@ let started: { readonly tracer: Tracer; readonly options: StartOptions } | undef
  * names an option with another value; `GPUSPAN_SEGMENT` or `GPUSPAN_LANE` when the option `directory` cannot be used.
  */
 export function start(options?: StartOptions): Tracer {
+  const checked = checkOptions(options);
   if (started !== undefined) {
-    compareOptions(started.options, checkOptions(options));
+    compareOptions(started.options, checked);
     return started.tracer;
   }
-  const configuration = configure(options, process.env);
-  const tracer = configuration.enabled ? startLive(configuration, options ?? {}) : startInert(configuration);
-  started = { tracer, options: { ...options } };
+  const configuration = configure(checked, process.env);
+  const tracer = configuration.enabled ? startLive(configuration, checked) : startInert(configuration);
+  started = { tracer, options: checked };
   return tracer;
 }
 

@@ -43,7 +43,10 @@ export interface TracerStats {
   readonly reader: {
     readonly delivered: number;
     readonly held: number;
+    /** Root, worker and batch spans delivered. */
     readonly owners: number;
+    /** Those that were read and not delivered. */
+    readonly lostOwners: number;
     readonly lost: Readonly<Record<string, number>>;
   };
   /** Distinct names in the dictionary, and those that became `other` because it was full. */
@@ -77,7 +80,7 @@ const NO_STATS: TracerStats = {
   owners: 0,
   lostOwners: {},
   lanes: [],
-  reader: { delivered: 0, held: 0, owners: 0, lost: {} },
+  reader: { delivered: 0, held: 0, owners: 0, lostOwners: 0, lost: {} },
   names: { used: 0, overflow: 0 },
   gpu: undefined,
   refusedCarriers: 0,
@@ -187,6 +190,7 @@ export class Tracer {
         delivered: reader.delivered,
         held: reader.held,
         owners: reader.owners,
+        lostOwners: reader.lostOwners,
         lost: nameReaderLosses(reader.lost),
       },
       refusedCarriers: this.lane.refusedCarriers,

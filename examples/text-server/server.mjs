@@ -130,6 +130,8 @@ async function stop() {
 process.once('SIGTERM', stop);
 process.once('SIGINT', stop);
 process.once('message', stop);
+// Whoever forked this process is gone, and so is the only one who knew its port.
+process.once('disconnect', stop);
 
 const device = await dispatcher.ready.catch(fail);
 dispatcher.lost.then(() => {
@@ -137,9 +139,12 @@ dispatcher.lost.then(() => {
   if (!stopping) process.exitCode = 1;
   return stop();
 });
-server.listen(Number(options.port), '127.0.0.1');
-await once(server, 'listening');
-const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-const url = `http://127.0.0.1:${port}`;
-if (process.connected) process.send({ url, device, pids: [process.pid, dispatcher.pid] });
-else console.log(`${url} on ${device.name}; tracing: ${tracer.reason || 'on'}`);
+if (process.connected === false) await stop(); // The parent went before anyone here listened for that.
+if (!stopping) {
+  server.listen(Number(options.port), '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  const url = `http://127.0.0.1:${port}`;
+  if (process.connected) process.send({ url, device, pids: [process.pid, dispatcher.pid] });
+  else console.log(`${url} on ${device.name}; tracing: ${tracer.reason || 'on'}`);
+}

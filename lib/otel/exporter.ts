@@ -13,11 +13,13 @@ export type Destination =
   | { readonly kind: 'none' }
   | { readonly kind: 'nowhere' };
 
+const TRACES_ENDPOINT = 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT';
+const GENERAL_ENDPOINT = 'OTEL_EXPORTER_OTLP_ENDPOINT';
 const DEFAULT_ENDPOINT = 'http://localhost:4318/v1/traces';
 const SUPPORTED = 'this version exports OTLP over http/protobuf';
 
 /**
- * What the variables ask for. An exporter or protocol this version lacks, or an endpoint that is not a URL,
+ * What the variables ask for. An exporter or protocol this version lacks, or an endpoint that is no http URL,
  * is one warning through `warn` and then treated as unset. localhost:4318 is never assumed: an OTLP endpoint
  * or `OTEL_TRACES_EXPORTER=otlp` must say so.
  */
@@ -30,8 +32,15 @@ export function findDestination(environment: Environment, warn: (message: string
   return { kind: 'otlp', endpoint: endpoint ?? DEFAULT_ENDPOINT };
 }
 
-/** The official exporter, configured by the OTEL_EXPORTER_OTLP_* variables of this thread's `process.env`. */
+/**
+ * The official exporter, configured by the OTEL_EXPORTER_OTLP_* variables of this thread's `process.env`, which is the
+ * delivery worker's own copy: endpoints that `findDestination` ignores are taken out of it.
+ */
 export function createExporter(): SpanExporter {
+  for (const name of [TRACES_ENDPOINT, GENERAL_ENDPOINT]) {
+    const text = value(process.env, name);
+    if (text !== undefined && parse(text) === undefined) delete process.env[name];
+  }
   const { OTLPTraceExporter } =
     require('@opentelemetry/exporter-trace-otlp-proto') as typeof import('@opentelemetry/exporter-trace-otlp-proto');
   return new OTLPTraceExporter();
@@ -58,23 +67,35 @@ function chosenExporter(environment: Environment, warn: (message: string) => voi
 }
 
 function configuredEndpoint(environment: Environment, warn: (message: string) => void): string | undefined {
-  const specific = value(environment, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT');
-  if (specific !== undefined) return readable('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', specific, '', warn);
-  const general = value(environment, 'OTEL_EXPORTER_OTLP_ENDPOINT');
-  if (general === undefined) return undefined;
-  return readable('OTEL_EXPORTER_OTLP_ENDPOINT', general, 'v1/traces', warn);
+  return (
+    readable(TRACES_ENDPOINT, value(environment, TRACES_ENDPOINT), '', warn) ??
+    readable(GENERAL_ENDPOINT, value(environment, GENERAL_ENDPOINT), 'v1/traces', warn)
+  );
 }
 
 // For messages, so without the credentials a URL may hold.
-function readable(name: string, text: string, path: string, warn: (message: string) => void): string | undefined {
-  if (!URL.canParse(text)) {
-    warn(`${name}=${text} is not a URL; it is ignored`);
+function readable(
+  name: string,
+  text: string | undefined,
+  path: string,
+  warn: (message: string) => void,
+): string | undefined {
+  if (text === undefined) return undefined;
+  const url = parse(text);
+  if (url === undefined) {
+    warn(`${name}=${text} is not an http or https URL; it is ignored`);
     return undefined;
   }
-  const url = new URL(text);
   url.username = url.password = '';
   if (path !== '') url.pathname = url.pathname.replace(/\/?$/, `/${path}`);
   return url.href;
+}
+
+// `localhost:4318` is a URL too, of a scheme `localhost`.
+function parse(text: string): URL | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  return url.protocol === 'http:' || url.protocol === 'https:' ? url : undefined;
 }
 
 function warnAboutProtocol(environment: Environment, warn: (message: string) => void): void {

@@ -105,6 +105,16 @@ describe('definition', () => {
     expect(fake.lost).toEqual([Loss.closed]);
   });
 
+  it('passes over, and counts, one that has left where it was started, instead of losing the whole batch', () => {
+    const left = member();
+    left.leave();
+    fake.take();
+    const others = [member(), member()];
+    defineBatch(lane, [others[0]!, left, others[1]!], undefined);
+    expect(fake.take()).toEqual(['batchDefine 2+3']);
+    expect(fake.lost).toEqual([Loss.closed]);
+  });
+
   it('gives the inert batch for no live members and for no room', () => {
     expect(define([])).toBe(INERT_BATCH);
     expect(define([INERT_REQUEST])).toBe(INERT_BATCH);

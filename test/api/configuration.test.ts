@@ -174,4 +174,11 @@ describe('options', () => {
       expect(() => configure(options, {})).toThrow(expect.objectContaining({ code: 'GPUSPAN_OPTION' }));
     }
   });
+
+  it('uses nothing that it has not checked: what an object inherits is ignored', () => {
+    const options = Object.create({ level: 9, ringSlots: -5, worker: { label: 5 } });
+    expect(configure(options, ON)).toEqual(configure({}, ON));
+    const worker = Object.create({ label: 5, tpRank: 1e9 });
+    expect(configure({ worker }, ON).identity).toEqual(configure({}, ON).identity);
+  });
 });

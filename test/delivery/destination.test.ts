@@ -69,10 +69,22 @@ describe('the destination', () => {
     ]);
   });
 
-  it('warns about an endpoint that is not a URL and takes it for unset', () => {
-    const { destination, warnings } = find({ OTEL_EXPORTER_OTLP_ENDPOINT: 'not a url' });
-    expect(destination).toEqual({ kind: 'nowhere' });
-    expect(warnings).toEqual(['OTEL_EXPORTER_OTLP_ENDPOINT=not a url is not a URL; it is ignored']);
+  it.each(['not a url', 'localhost:4318', 'ftp://h:1'])(
+    'warns about an endpoint that is no http URL and takes it for unset: %s',
+    (text) => {
+      const { destination, warnings } = find({ OTEL_EXPORTER_OTLP_ENDPOINT: text });
+      expect(destination).toEqual({ kind: 'nowhere' });
+      expect(warnings).toEqual([`OTEL_EXPORTER_OTLP_ENDPOINT=${text} is not an http or https URL; it is ignored`]);
+    },
+  );
+
+  it('is the general endpoint when that of traces is no URL', () => {
+    const { destination, warnings } = find({
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'nowhere',
+      OTEL_EXPORTER_OTLP_ENDPOINT: LOCAL,
+    });
+    expect(destination).toEqual({ kind: 'otlp', endpoint: `${LOCAL}/v1/traces` });
+    expect(warnings).toHaveLength(1);
   });
 });
 

@@ -22,7 +22,8 @@ it('counts what a receiver refuses as export_failed and says so once, naming end
     recorded: 100,
     consumed: 100,
     inRing: 0,
-    reader: { delivered: 0, held: 0, lost: { export_failed: 100 } },
+    owners: 20,
+    reader: { delivered: 0, held: 0, owners: 0, lostOwners: 20, lost: { export_failed: 100 } },
   });
   expect(ended.stderr.match(/gpuspan: export to http:\S+\/v1\/traces fails: .*Bad Request/g)).toHaveLength(1);
 });
@@ -33,6 +34,16 @@ it('ends within the deadline when nothing listens at the endpoint', async () => 
   const ended = await runScript('ends.cjs', ['exit'], url, { TEST_EXIT_TIMEOUT: '700' });
   expect(ended).toMatchObject({ code: 0, signal: null });
   expect(ended.stderr).toMatch(/gpuspan: 100 slices and 20 .* were not delivered to \S+ within 700 ms/);
+});
+
+it('goes by the general endpoint, after one warning, when that of traces is no http URL', async () => {
+  const ended = await runScript('ends.cjs', ['natural'], receiver.url, {
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'localhost:4318',
+  });
+  expect(ended.code).toBe(0);
+  expect(ended.stderr.match(/TRACES_ENDPOINT=localhost:4318 is not an http or https URL/g)).toHaveLength(1);
+  expect(ended.stderr).not.toContain('fails');
+  expect(receiver.spans).toHaveLength(120);
 });
 
 it('goes on without delivery, after one warning, when worker threads are not permitted', async () => {

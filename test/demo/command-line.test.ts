@@ -2,7 +2,10 @@
 //
 // The demo's command line: what it refuses, and the endpoint of the user's own collector.
 import { startReceiver } from 'gpuspan/testing';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
+import { forwardTo } from '../../examples/text-server/demo/forward.mjs';
 import { CORPUS, runDemo } from './run-demo';
 
 it.each([
@@ -51,4 +54,22 @@ it('fails, and says so, when that endpoint refuses', async () => {
   const run = await runDemo(args, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
   expect(run.stdout).toContain(`not forwarded to ${receiver.url}/v1/traces: it answered 503`);
   expect(run.status).toBe(1);
+});
+
+it('sends the headers that the user has set along, whatever is in their values', async () => {
+  const seen: unknown[] = [];
+  const collector = createServer(({ headers }, response) => {
+    seen.push([headers.authorization, headers['x-team'], headers['x-bad']]);
+    response.end();
+  });
+  onTestFinished(() => void collector.close());
+  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+  const { port } = collector.address() as AddressInfo;
+  const forward = forwardTo(
+    `http://127.0.0.1:${port}`,
+    'Authorization=Basic dXNlcjpwYXNz==, x-team=a%20b,x-bad=%zz,nonsense',
+  );
+  forward.write({} as Parameters<typeof forward.write>[0]);
+  expect(await forward.problem()).toBeUndefined();
+  expect(seen).toEqual([['Basic dXNlcjpwYXNz==', 'a b', undefined]]);
 });

@@ -143,6 +143,24 @@ describe('the text server', () => {
   });
 });
 
+describe('the text server that another process has forked', () => {
+  it('ends, with its worker, when that process is gone', async () => {
+    const service = await startServer();
+    const exited = once(service.server, 'exit');
+    service.server.disconnect();
+    expect(await exited).toEqual([0, null]);
+    expect(() => process.kill(service.pids[1]!, 0)).toThrow(/ESRCH/);
+  });
+
+  it('does not begin to serve when that process went while it was starting', async () => {
+    const server = fork(SERVER, ['--port', '0', '--device', 'threads', '--corpus', CORPUS], { execArgv: [] });
+    onTestFinished(() => void server.kill('SIGKILL'));
+    const exited = once(server, 'exit');
+    server.disconnect();
+    expect(await exited).toEqual([0, null]);
+  });
+});
+
 describe('the worker of the text server', () => {
   const JOBS = 20;
   /** What a front end that traces sends along. */

@@ -3,6 +3,7 @@
 // The demo with tracing on: one trace for each request, from the HTTP front end to the device and back.
 import { type ReceivedSpan, query } from 'gpuspan/testing';
 import { describe, expect, it } from 'vitest';
+import { lossesOf } from '../../examples/text-server/demo/report.mjs';
 import { CORPUS, type DemoRun, needOpenCl, runDemo } from './run-demo';
 
 const REQUESTS = 32;
@@ -202,5 +203,15 @@ describe('the demo with rings that are too small', () => {
     expect(run.stdout).toMatch(/losses of the server: .*\d+ ring/);
     expect(query(run.spans).orphans()).toEqual([]);
     expect(run.status).toBe(1);
+  });
+});
+
+describe('the losses that the demo reports', () => {
+  it('include root, worker and batch spans whose export failed', () => {
+    const none = { lost: {}, lostOwners: {}, inRing: 0, reader: { held: 0, lostOwners: 0, lost: {} } };
+    expect(lossesOf(none)).toEqual([]);
+    expect(lossesOf({ ...none, reader: { held: 0, lostOwners: 3, lost: {} } })).toEqual([
+      ['request, worker and batch spans after reading', 3],
+    ]);
   });
 });

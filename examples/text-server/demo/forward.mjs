@@ -8,10 +8,7 @@ const TIMEOUT_MILLIS = 5_000;
 /** @param {string} endpoint */
 export function forwardTo(endpoint, headers = process.env.OTEL_EXPORTER_OTLP_HEADERS ?? '') {
   const url = `${endpoint.replace(/\/+$/, '')}/v1/traces`;
-  const pairs = headers.split(',').filter((pair) => pair.includes('='));
-  const extra = Object.fromEntries(
-    pairs.map((pair) => pair.split('=', 2).map((part) => decodeURIComponent(part.trim()))),
-  );
+  const extra = parseHeaders(headers);
   /** @type {Promise<string | undefined>[]} */
   const sent = [];
   return {
@@ -21,6 +18,21 @@ export function forwardTo(endpoint, headers = process.env.OTEL_EXPORTER_OTLP_HEA
     /** Resolves to what went wrong first, or undefined. */
     problem: async () => (await Promise.all(sent)).find((problem) => problem !== undefined),
   };
+}
+
+/** `name=value,name=value`, percent-encoded; a value may hold `=` itself. What is neither is passed over. */
+function parseHeaders(text) {
+  const extra = {};
+  for (const [, name, value] of text.matchAll(/([^,=]+)=([^,]*)/g)) {
+    try {
+      extra[name.trim()] = decodeURIComponent(value.trim());
+    } catch {
+      console.error(
+        `demo: OTEL_EXPORTER_OTLP_HEADERS: the value of ${name.trim()} is not percent-encoded; it is ignored`,
+      );
+    }
+  }
+  return extra;
 }
 
 async function post(url, headers, request) {

@@ -50,7 +50,11 @@ export function describeGpuTimes(spans, device) {
 /** Losses by reason, of one process's `tracer.stats()`; empty when nothing was lost. */
 export function lossesOf({ lost, lostOwners, reader, inRing }) {
   const all = [...Object.entries(lost), ...Object.entries(lostOwners), ...Object.entries(reader.lost)];
-  return [...all, ['undelivered', inRing + reader.held]].filter(([, count]) => count > 0);
+  const rest = [
+    ['request, worker and batch spans after reading', reader.lostOwners],
+    ['undelivered', inRing + reader.held],
+  ];
+  return [...all, ...rest].filter(([, count]) => count > 0);
 }
 
 /** Nearest rank of sorted values. */
