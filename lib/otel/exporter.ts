@@ -83,12 +83,16 @@ function readable(
   if (text === undefined) return undefined;
   const url = parse(text);
   if (url === undefined) {
-    warn(`${name}=${text} is not an http or https URL; it is ignored`);
+    warn(`${name}=${withoutCredentials(text)} is not an http or https URL; it is ignored`);
     return undefined;
   }
   url.username = url.password = '';
   if (path !== '') url.pathname = url.pathname.replace(/\/?$/, `/${path}`);
   return url.href;
+}
+
+function withoutCredentials(text: string): string {
+  return text.replace(/^.*@/s, '...@');
 }
 
 // `localhost:4318` is a URL too, of a scheme `localhost`.

@@ -78,6 +78,11 @@ describe('the destination', () => {
     },
   );
 
+  it('is warned about without the credentials it may hold', () => {
+    const { warnings } = find({ OTEL_EXPORTER_OTLP_ENDPOINT: 'user:se@cret@host:4318' });
+    expect(warnings).toEqual(['OTEL_EXPORTER_OTLP_ENDPOINT=...@host:4318 is not an http or https URL; it is ignored']);
+  });
+
   it('is the general endpoint when that of traces is no URL', () => {
     const { destination, warnings } = find({
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'nowhere',
