@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How much faster the host's clock runs than a device's: a range that every pair of anchors narrows, and within it the
+// best guess, a weighted least-squares fit. Rates are ns that the host gains on the device per second (ppb).
+// Resolver thread.
+#ifndef GPUSPAN_GPU_ESTIMATOR_RATE_FIT_H_
+#define GPUSPAN_GPU_ESTIMATOR_RATE_FIT_H_
+
+#include <cstdint>
+
+#include "anchor_window.h"
+
+namespace gpuspan {
+
+// What separates two anchors for sure, besides their host intervals: ticks and rounding of both stamps, in ns.
+int64_t stamps_slack(const DeviceStamp& a, const DeviceStamp& b, int64_t tick_ns) noexcept;
+
+struct RateRange {
+  int64_t low_ppb = 0;
+  int64_t high_ppb = 0;
+  bool empty() const noexcept { return high_ppb < low_ppb; }
+};
+
+// The mean rate between two anchors; everything, when they are of the same moment.
+RateRange rate_between(const Anchor& earlier, const Anchor& later, int64_t tick_ns) noexcept;
+
+// `device_ns` of device time in host time at `rate_ppb`, rounded down.
+int64_t at_rate(int64_t device_ns, int64_t rate_ppb) noexcept;
+
+class RateFit {
+ public:
+  explicit RateFit(int64_t widest_ppb) noexcept : widest_ppb_(widest_ppb) { reset(); }
+
+  // Nothing is known any more.
+  void reset() noexcept;
+  // `elapsed_ns` have passed: the rate may have wandered on, as far as `wander_ppb` in a minute.
+  void age(int64_t elapsed_ns, int64_t wander_ppb) noexcept;
+  // Narrows the range by all that `anchor` and each anchor of the window say. False, and nothing changed, if that
+  // leaves no rate within `wander_ppb`.
+  bool narrow(const Anchor& anchor, const AnchorWindow& window, int64_t wander_ppb, int64_t tick_ns) noexcept;
+  // Fits the best guess; the middle of the range while there are under four anchors or less than a second.
+  void fit(const AnchorWindow& window) noexcept;
+
+  const RateRange& range() const noexcept { return range_; }
+  int64_t best_ppb() const noexcept { return best_ppb_; }
+
+ private:
+  int64_t widest_ppb_;
+  RateRange range_;
+  int64_t best_ppb_ = 0;
+};
+
+}  // namespace gpuspan
+
+#endif  // GPUSPAN_GPU_ESTIMATOR_RATE_FIT_H_
