@@ -52,6 +52,9 @@ class IntervalClock {
   // How much host time passes in `device_ns` of device time, by the rate known now; ends are outward.
   HostInterval host_duration(int64_t device_ns) const noexcept;
 
+  // The same as a point, by the best guess of the rate.
+  int64_t best_duration(int64_t device_ns) const noexcept { return at_rate(within_reach(device_ns), rate_ppb()); }
+
   // Ns that the host gains on the device in a second; 0 while nothing is known.
   int64_t rate_ppb() const noexcept { return rate_.best_ppb(); }
   int64_t tick_ns() const noexcept { return options_.tick_ns; }
@@ -62,9 +65,19 @@ class IntervalClock {
   uint64_t inconsistencies() const noexcept { return inconsistencies_; }
 
  private:
+  // As options_.wander_ppb, or more for a minute after it was too little.
+  int64_t wander_ppb() const noexcept;
+  void raise_wander(int64_t factor, int64_t host_ns) noexcept;
+  bool too_wide(const Anchor& anchor) const noexcept;
+  void reconcile(const Anchor& anchor) noexcept;
+  bool explains_all(RateFit* rate, const Anchor& anchor, int64_t wander_ppb) const noexcept;
+  HostInterval project(const Anchor& anchor, const DeviceStamp& stamp) const noexcept;
+
   IntervalClockOptions options_;
   AnchorWindow window_;
   RateFit rate_;
+  int64_t raise_ = 1;
+  int64_t raised_until_ns_ = 0;
   uint32_t epoch_ = 1;
   uint64_t rejections_ = 0;
   uint64_t inconsistencies_ = 0;

@@ -48,6 +48,7 @@ class RateFit {
   int64_t widest_ppb_;
   RateRange range_;
   int64_t best_ppb_ = 0;
+  int64_t unaged_ns_ = 0;  // passed since the range was last widened
 };
 
 }  // namespace gpuspan

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "../../core/clock.h"
-#include "../interval_clock.h"
+#include "../estimator/interval_clock.h"
+#include "../estimator/place.h"
 #include "opencl_devices.h"
 
 namespace gpuspan {
@@ -157,12 +158,14 @@ bool OpenClTimer::stamp(uint64_t event, opencl::Info which, int64_t* device_ns) 
 bool OpenClTimer::read(InFlight& slice, uint64_t seen_ns, StreamInterval* interval) noexcept {
   SliceStamps stamps;
   const DeviceEvents& events = slice.events;
-  if (!stamp(events.begin, opencl::kProfilingQueued, &stamps.own[0].device_ns) ||
-      !stamp(events.begin, opencl::kProfilingEnd, &stamps.start_device_ns) ||
-      !stamp(events.end, opencl::kProfilingQueued, &stamps.own[1].device_ns) ||
-      !stamp(events.end, opencl::kProfilingEnd, &stamps.end_device_ns)) {
+  if (!stamp(events.begin, opencl::kProfilingQueued, &stamps.own[0].device.ns) ||
+      !stamp(events.begin, opencl::kProfilingEnd, &stamps.start.ns) ||
+      !stamp(events.end, opencl::kProfilingQueued, &stamps.own[1].device.ns) ||
+      !stamp(events.end, opencl::kProfilingEnd, &stamps.end.ns)) {
     return false;
   }
+  stamps.duration_ns = stamps.end.ns - stamps.start.ns;
+  stamps.own_count = 2;
   const LaunchTimes& times = slice.times;
   stamps.own[0].host = {static_cast<int64_t>(times.begin_before), static_cast<int64_t>(times.begin_after)};
   stamps.own[1].host = {static_cast<int64_t>(times.end_before), static_cast<int64_t>(times.end_after)};
