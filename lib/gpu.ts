@@ -32,7 +32,7 @@ export class GpuStream {
 
 /** The device of this process, or why there is none. */
 export class Gpu {
-  private readonly streams = new Map<bigint, GpuStream>();
+  private readonly streams = new Map<number, GpuStream>();
 
   /** @internal */
   constructor(
@@ -48,6 +48,9 @@ export class Gpu {
   /**
    * The stream with this handle: a `CUstream`, `cudaStream_t` or `cl_command_queue` as a bigint. Where it cannot be
    * timed, an inert stream, and one warning in the process: the worker runs on and its GPU slices are counted as lost.
+   * Set-up: it asks the driver. Keep the stream, and ask again after the application has destroyed streams or reset its
+   * device. CUDA's default streams (0n and 1n: legacy, 2n: the thread's own) are those of the context that is current
+   * on this thread.
    * @throws GpuspanError `GPUSPAN_STREAM`: not a bigint from 0 to 2^64-1. With tracing on or off.
    */
   stream(handle: bigint): GpuStream {
@@ -58,17 +61,16 @@ export class Gpu {
       );
     }
     if (this.lane === undefined || this.source === '') return new GpuStream(NO_STREAM, this.reason);
-    const known = this.streams.get(handle);
-    if (known !== undefined) return known;
-    const stream = this.openStream(this.lane, handle);
-    // A refused one is asked for again next time: the handle may be a new queue's by then.
-    if (stream.index !== NO_STREAM) this.streams.set(handle, stream);
-    return stream;
+    return this.openStream(this.lane, handle);
   }
 
   private openStream(lane: Lane, handle: bigint): GpuStream {
     try {
-      return new GpuStream(lane.native.gpuStream(handle), '');
+      // Asked each time: a handle is an address, and what was destroyed there may be another stream by now.
+      const index = lane.native.gpuStream(handle);
+      const known = this.streams.get(index) ?? new GpuStream(index, '');
+      this.streams.set(index, known);
+      return known;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       // Whatever the handle, or an application that makes queues as it goes would be warned for each.

@@ -22,6 +22,7 @@ struct Stream {
   uint64_t handle = 0;    // CUstream, cl_command_queue: the caller's number
   uint16_t index = 0;     // process-wide
   uint16_t device = 0;    // index of the device it belongs to
+  uint64_t key = 0;       // DeviceTimer::stream_key at opening
   void* state = nullptr;  // the device timer's own
 };
 
@@ -50,12 +51,17 @@ struct alignas(64) InFlight {
   uint16_t launching_lane = 0;
   uint16_t attribute_bytes = 0;
   uint8_t flags = 0;
+  uint16_t sampling = 1;   // this slice stands for so many
+  uint32_t epoch = 0;      // the device timer's own: which of its clocks was running at launch
   Loss outcome = Loss::kCount;  // anything else: the slice is lost already, and why
   uint8_t attributes[kMaxGpuAttributes];
 };
 static_assert(offsetof(InFlight, attributes) <= 128);
 
-enum class Poll : uint8_t { kPending, kDone, kFailed };
+// kGone: the slice's context is finished; the device's others are not.
+enum class Poll : uint8_t { kPending, kDone, kFailed, kGone };
+// kNotYet: ask again later.
+enum class Read : uint8_t { kPlaced, kNotYet, kFailed, kGone };
 
 // Both ends of a GPU slice on the host's CLOCK_MONOTONIC, each within +-bound_ns of the truth.
 struct StreamInterval {
@@ -79,6 +85,15 @@ class DeviceTimer {
   // Set-up. Null with `error`, a sentence that names the handle and the remedy, when the stream cannot be timed
   // (not a queue, profiling off, out-of-order, another library's object). Never crashes on a made-up handle.
   virtual std::unique_ptr<Stream> open_stream(uint64_t handle, std::string* error) = 0;
+  // Set-up: whether a stream that was opened is still the one that its handle names. False: it is opened anew.
+  virtual bool still_names(const Stream&) noexcept { return true; }
+  // Resolver thread, once for each stream that was opened and before its first slice. False with `error`, a sentence.
+  virtual bool prepare(Stream&, std::string*) { return true; }
+  // What `index` of a stream's device is called everywhere, "GPU-...", or "" when nothing is.
+  virtual std::string device_uuid(uint16_t) const { return {}; }
+
+  // Record path: tells apart the streams that one handle names. CUDA's default streams are each context's own.
+  virtual uint64_t stream_key(uint64_t handle) const noexcept { return handle; }
 
   // Record path, any thread: takes device events, marks the stream. Loss::kCount on success. On failure nothing
   // is held and the stream is as if never touched.
@@ -88,11 +103,11 @@ class DeviceTimer {
 
   // Resolver thread. `poll` must not block; `seen_ns` is when the resolver asked (bounds the end from above).
   virtual Poll poll(InFlight& slice) noexcept = 0;
-  // After kDone. False: the device gave no usable times (the slice is lost, Loss::kGpuDevice).
-  virtual bool read(InFlight& slice, uint64_t seen_ns, StreamInterval* interval) noexcept = 0;
+  // After kDone. kFailed: the device gave no usable times (the slice is lost, Loss::kGpuDevice).
+  virtual Read read(InFlight& slice, uint64_t seen_ns, StreamInterval* interval) noexcept = 0;
   // Gives the device events back; also for slices that failed or were given up.
   virtual void release(InFlight& slice) noexcept = 0;
-  // Called at least once a second while slices are pending, and before the first after an idle stretch.
+  // Called in every round while slices are pending.
   virtual void tend(uint64_t now_ns) noexcept = 0;
   // The last call of the device's library that failed, for the log: "clGetEventInfo returned -58". Resolver thread.
   virtual std::string last_error() const { return {}; }

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <mutex>
+#include <vector>
 
 #include "gpu_state.h"
 #include "in_flight_table.h"
@@ -28,13 +29,14 @@ void watch_for_fork() {
 
 }  // namespace
 
-// The streams of the process by handle. Never shrinks: slices in flight point into it.
+// The streams of the process. Never shrinks: slices in flight point into it.
 class StreamTable {
  public:
-  Stream* open(DeviceTimer& timer, uint64_t handle, std::string* error) {
+  Stream* open(DeviceTimer& timer, Resolver& resolver, uint64_t handle, std::string* error) {
     std::lock_guard lock(mutex_);
-    const auto known = streams_.find(handle);
-    if (known != streams_.end()) return known->second.get();
+    const uint64_t key = timer.stream_key(handle);
+    const auto known = by_key_.find(key);
+    if (known != by_key_.end() && timer.still_names(*known->second)) return known->second;
     if (streams_.size() > UINT16_MAX) {
       *error = "65,536 streams have been opened by this process, which is the most; reuse streams";
       return nullptr;
@@ -42,12 +44,17 @@ class StreamTable {
     std::unique_ptr<Stream> stream = timer.open_stream(handle, error);
     if (stream == nullptr) return nullptr;
     stream->index = static_cast<uint16_t>(streams_.size());
-    return streams_.emplace(handle, std::move(stream)).first->second.get();
+    stream->key = key;
+    stream = resolver.prepare(std::move(stream), error);
+    if (stream == nullptr) return nullptr;
+    by_key_[key] = stream.get();
+    return streams_.emplace_back(std::move(stream)).get();
   }
 
  private:
   std::mutex mutex_;
-  std::map<uint64_t, std::unique_ptr<Stream>> streams_;
+  std::vector<std::unique_ptr<Stream>> streams_;
+  std::map<uint64_t, Stream*> by_key_;
 };
 
 std::unique_ptr<Gpu> Gpu::create(Segment& segment, std::unique_ptr<DeviceTimer> timer, std::string reason, GpuLog log) {
@@ -91,7 +98,15 @@ Stream* Gpu::stream(uint64_t handle, std::string* error) {
     *error = reason_;
     return nullptr;
   }
-  return streams_->open(*timer_, handle, error);
+  if (state_->current() == GpuPhase::kForked) {
+    *error = "this process was forked from one that uses the GPU, which neither CUDA nor gpuspan survives; start anew";
+    return nullptr;
+  }
+  return streams_->open(*timer_, *resolver_, handle, error);
+}
+
+void Gpu::nudge() noexcept {
+  if (resolver_ != nullptr && state_->work.load(std::memory_order_relaxed)) resolver_->wake();
 }
 
 void Gpu::stop(uint32_t timeout_millis) noexcept {

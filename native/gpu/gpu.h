@@ -43,8 +43,13 @@ class Gpu {
   // How long the device library's own calls that mark a stream took, two a slice; null without a device. Any thread.
   const DurationHistogram* record_calls() const noexcept;
 
-  // Set-up, any thread: the stream for a handle, opened once a process; null with `error`.
+  // Set-up, any thread: the stream for a handle, opened once a process, or anew when the handle has become another
+  // stream's; null with `error`.
   Stream* stream(uint64_t handle, std::string* error);
+
+  // For whoever reads the segment, often: an idle resolver sleeps and launching threads may not wake it, so the one who
+  // wants the results does. Cheap when there is nothing to do.
+  void nudge() noexcept;
 
   // Stops the resolver: waits up to `timeout_millis` for what is in flight, counts the rest as kGpuShutdown.
   void stop(uint32_t timeout_millis) noexcept;

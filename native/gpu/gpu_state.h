@@ -28,6 +28,10 @@ struct GpuState {
     // seq_cst: one half of the launcher's handshake with `stop`, see InFlightTable::enter.
     return forked.load(std::memory_order_relaxed) ? GpuPhase::kForked : phase.load(std::memory_order_seq_cst);
   }
+  // Launcher, after InFlightTable::enter: the resolver shall look at what this slice will hand over.
+  void tell_dozer() noexcept {
+    if (dozing.load(std::memory_order_seq_cst)) work.store(true, std::memory_order_relaxed);
+  }
   // Launcher or resolver: the library failed too often. Never undoes kStopped.
   void give_up() noexcept {
     GpuPhase running = GpuPhase::kRunning;
@@ -38,6 +42,9 @@ struct GpuState {
   DeviceTimer* timer = nullptr;  // null: there was no device to begin with
   GpuLane* lane = nullptr;       // the resolver's; null exactly when `timer` is
   std::atomic<GpuPhase> phase{GpuPhase::kRunning};
+  // The resolver sleeps until somebody who may make a system call wakes it; see Resolver::doze.
+  std::atomic<bool> dozing{false};
+  std::atomic<bool> work{false};  // there is something for it, by a launcher that saw it doze
   static std::atomic<bool> forked;  // this process is a child of one that had a Gpu
 };
 

@@ -37,6 +37,7 @@ ThreadLauncher::~ThreadLauncher() { close(); }
 Token ThreadLauncher::begin(uint16_t owner, uint16_t stage, Stream& stream) noexcept {
   if (table_ == nullptr) return lose(state_.timer == nullptr ? Loss::kGpuDevice : Loss::kClosed);
   table_->enter();
+  state_.tell_dozer();
   Token token = 0;
   switch (state_.current()) {
     case GpuPhase::kRunning:
@@ -73,6 +74,7 @@ Token ThreadLauncher::launch(uint16_t owner, uint16_t stage, Stream& stream) noe
   slice.launching_lane = table_->launching_lane();
   slice.attribute_bytes = 0;
   slice.flags = 0;
+  slice.sampling = 1;
   slice.outcome = Loss::kCount;
   const Loss result = state_.timer->begin(slice);
   if (result != Loss::kCount) {
@@ -88,6 +90,7 @@ Token ThreadLauncher::launch(uint16_t owner, uint16_t stage, Stream& stream) noe
 void ThreadLauncher::end(Token token, Payload attributes) noexcept {
   if (token == 0 || table_ == nullptr) return;
   table_->enter();
+  state_.tell_dozer();
   const GpuPhase phase = state_.current();
   // After `stop` the slice is counted already, and its entry is no longer ours.
   if (phase < GpuPhase::kStopped) {
@@ -117,7 +120,9 @@ void ThreadLauncher::annotate(Token token, Payload attributes) noexcept {
 
 // What is still open is given up by the resolver, which owns the whole table from here on.
 void ThreadLauncher::close() noexcept {
-  if (table_ != nullptr) table_->close();
+  if (table_ == nullptr) return;
+  table_->close();
+  state_.work.store(true, std::memory_order_relaxed);
   table_ = nullptr;
 }
 
@@ -143,15 +148,22 @@ uint8_t ThreadLauncher::stage_level(uint16_t stage) const noexcept {
 }
 
 Stream* ThreadLauncher::find(uint64_t handle) noexcept {
+  return state_.timer == nullptr ? nullptr : streams_[place_of(state_.timer->stream_key(handle))];
+}
+
+// Where the stream of this key is, or would be put.
+size_t ThreadLauncher::place_of(uint64_t key) const noexcept {
   const size_t mask = streams_.size() - 1;
-  for (size_t i = hash_handle(handle) & mask; streams_[i] != nullptr; i = (i + 1) & mask) {
-    if (streams_[i]->handle == handle) return streams_[i];
-  }
-  return nullptr;
+  size_t i = hash_handle(key) & mask;
+  while (streams_[i] != nullptr && streams_[i]->key != key) i = (i + 1) & mask;
+  return i;
 }
 
 void ThreadLauncher::remember(Stream* stream) {
-  if (find(stream->handle) != nullptr) return;
+  if (Stream*& known = streams_[place_of(stream->key)]; known != nullptr) {
+    known = stream;  // its handle was another stream's before
+    return;
+  }
   if (++known_streams_ * 2 > streams_.size()) {
     std::vector<Stream*> old(streams_.size() * 2, nullptr);
     old.swap(streams_);
@@ -160,10 +172,7 @@ void ThreadLauncher::remember(Stream* stream) {
       if (known != nullptr) remember(known);
     }
   }
-  const size_t mask = streams_.size() - 1;
-  size_t i = hash_handle(stream->handle) & mask;
-  while (streams_[i] != nullptr) i = (i + 1) & mask;
-  streams_[i] = stream;
+  streams_[place_of(stream->key)] = stream;
 }
 
 }  // namespace gpuspan

@@ -32,12 +32,13 @@ class ThreadLauncher final : public Launcher {
   Token lose(Loss reason) noexcept;
   void note(Loss result) noexcept;
   uint8_t stage_level(uint16_t stage) const noexcept;
+  size_t place_of(uint64_t key) const noexcept;
 
   GpuState& state_;
   Recorder& recorder_;
   InFlightTable* table_;
   uint32_t failures_ = 0;         // of the device's library, in a row
-  std::vector<Stream*> streams_;  // open addressing by handle, at most half full
+  std::vector<Stream*> streams_;  // open addressing by key, at most half full
   size_t known_streams_ = 0;
 };
 

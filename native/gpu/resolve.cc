@@ -7,6 +7,13 @@
 #include "resolver.h"
 
 namespace gpuspan {
+namespace {
+
+// How long a device may call a slice unfinished that is before a finished one on its stream. Where a stream's handle
+// became another stream's, that happens.
+constexpr uint64_t kUnsureNs = 1'000'000'000;
+
+}  // namespace
 
 InFlightTable* Resolver::adopt(std::unique_ptr<InFlightTable> table) noexcept {
   InFlightTable* adopted = table.release();
@@ -14,6 +21,7 @@ InFlightTable* Resolver::adopt(std::unique_ptr<InFlightTable> table) noexcept {
   // Pairs with the acquire in meet_tables.
   while (!unmet_.compare_exchange_weak(adopted->next, adopted, std::memory_order_seq_cst, std::memory_order_relaxed)) {
   }
+  state_.work.store(true, std::memory_order_relaxed);
   return adopted;
 }
 
@@ -31,10 +39,7 @@ bool Resolver::poll_all(uint64_t now_ns) {
   meet_tables();
   bool moved = false;
   for (Thread& thread : threads_) moved |= accept(thread);
-  if (pending_ != 0 && now_ns - tended_ns_ >= kTendNs) {
-    state_.timer->tend(now_ns);
-    tended_ns_ = now_ns;
-  }
+  if (pending_ != 0) state_.timer->tend(now_ns);
   for (Thread& thread : threads_) {
     for (StreamQueue& queue : thread.queues) {
       if (failures_ < kFailuresUntilDead) moved |= resolve(thread, queue);
@@ -81,39 +86,52 @@ bool Resolver::resolve(Thread& thread, StreamQueue& queue) {
   size_t failed, done;
   bool moved = false;
   for (;;) {
+    Poll answer = Poll::kPending;
     done = count_done(queue.pending, &failed,
-                      [&](uint16_t index) { return state_.timer->poll(thread.table->entry(index)); });
+                      [&](uint16_t index) { return answer = state_.timer->poll(thread.table->entry(index)); });
     if (failed >= queue.pending.size()) break;
-    const uint16_t index = queue.pending[failed].index;
-    queue.pending.erase(queue.pending.begin() + static_cast<ptrdiff_t>(failed));
-    --thread.pending;
-    --pending_;
-    lose(thread, index, Loss::kGpuDevice);
+    const uint16_t index = take_out(thread, queue, failed);
+    lose(thread, index, answer == Poll::kGone ? Loss::kGpuContext : Loss::kGpuDevice);
     moved = true;
-    if (++failures_ >= kFailuresUntilDead) return true;
+    if (answer == Poll::kFailed && ++failures_ >= kFailuresUntilDead) return true;
   }
   const uint64_t seen_ns = done == 0 ? 0 : monotonic_ns();
   for (size_t i = 0; i < done && failures_ < kFailuresUntilDead; ++i) {
-    const uint16_t index = queue.pending.front().index;
-    queue.pending.pop_front();
-    --thread.pending;
-    --pending_;
-    finish(thread, index, seen_ns);
+    if (!finish(thread, queue, seen_ns)) break;
+    moved = true;
   }
-  return moved || done != 0;
+  return moved;
 }
 
-void Resolver::finish(Thread& thread, uint16_t index, uint64_t seen_ns) {
-  InFlight& slice = thread.table->entry(index);
+uint16_t Resolver::take_out(Thread& thread, StreamQueue& queue, size_t position) {
+  const uint16_t index = queue.pending[position].index;
+  queue.pending.erase(queue.pending.begin() + static_cast<ptrdiff_t>(position));
+  --thread.pending;
+  --pending_;
+  return index;
+}
+
+bool Resolver::finish(Thread& thread, StreamQueue& queue, uint64_t seen_ns) {
+  InFlight& slice = thread.table->entry(queue.pending.front().index);
   StreamInterval interval;
-  if (!state_.timer->read(slice, seen_ns, &interval)) {
-    ++failures_;
-    return lose(thread, index, Loss::kGpuDevice);
+  Read answer = state_.timer->read(slice, seen_ns, &interval);
+  if (answer == Read::kNotYet) {
+    if (queue.unsure_since_ns == 0) queue.unsure_since_ns = seen_ns;
+    if (seen_ns - queue.unsure_since_ns < kUnsureNs) return false;
+    answer = Read::kFailed;
+  }
+  queue.unsure_since_ns = 0;
+  const uint16_t index = take_out(thread, queue, 0);
+  if (answer != Read::kPlaced) {
+    if (answer == Read::kFailed) ++failures_;
+    lose(thread, index, answer == Read::kGone ? Loss::kGpuContext : Loss::kGpuDevice);
+    return true;
   }
   failures_ = 0;
   write(slice, interval);
   state_.timer->release(slice);
   thread.table->give_back(index);
+  return true;
 }
 
 void Resolver::write(InFlight& slice, const StreamInterval& interval) {

@@ -81,6 +81,7 @@ void Resolver::run() {
   if (!claimed) return;
 
   uint64_t wait_ns = kShortestPollNs;
+  uint64_t moved_ns = monotonic_ns();
   for (;;) {
     bool stopping, settling;
     uint64_t deadline_ns, asked;
@@ -92,19 +93,86 @@ void Resolver::run() {
       asked = settle_asked_;
     }
     if (stopping) return shut_down(deadline_ns);
-    const bool moved = poll_all(monotonic_ns());
+    prepare_streams();
+    const uint64_t now_ns = monotonic_ns();
+    const bool moved = poll_all(now_ns);
     if (settling) note_settled(asked);
+    const bool busy = moved || settling || pending_ != 0;
+    if (busy) moved_ns = now_ns;
     const uint64_t longest = pending_ != 0 ? kLongestPollNs : kIdlePollNs;
     wait_ns = moved || settling ? kShortestPollNs : std::min(wait_ns * 2, longest);
-    sleep(wait_ns, asked);
+    if (!busy && now_ns - moved_ns >= kDozeAfterNs) {
+      doze(asked);
+      moved_ns = monotonic_ns();
+      wait_ns = kShortestPollNs;
+    } else {
+      sleep(wait_ns, asked);
+    }
   }
 }
 
-// Until the time is up, `stop`, or a settler that asked after `asked` was read.
+// Until the time is up, `stop`, `wake`, a stream to prepare, or a settler that asked after `asked` was read.
 void Resolver::sleep(uint64_t duration_ns, uint64_t asked) {
   const uint64_t deadline = monotonic_ns() + duration_ns;
   std::lock_guard lock(wake_up_);
-  while (!stopping_ && asked == settle_asked_ && wake_up_.wait_until(deadline)) {
+  while (!stopping_ && !woken_ && preparing_.empty() && asked == settle_asked_ && wake_up_.wait_until(deadline)) {
+  }
+  woken_ = false;
+}
+
+// Sleeps without polling. A launcher cannot wake us, but one that sees `dozing` leaves word, and whoever reads the
+// segment passes it on (Gpu::nudge). Like the handshake of `stop`: a launcher says that it is inside and then reads
+// `dozing`, we write `dozing` and then look who is inside. So it leaves word, or we see it, or what it handed over.
+void Resolver::doze(uint64_t asked) {
+  state_.dozing.store(true, std::memory_order_seq_cst);
+  if (may_doze()) sleep(kLongestDozeNs, asked);
+  state_.dozing.store(false, std::memory_order_seq_cst);
+  state_.work.store(false, std::memory_order_relaxed);
+}
+
+bool Resolver::may_doze() noexcept {
+  if (unmet_.load(std::memory_order_seq_cst) != nullptr) return false;
+  for (const Thread& thread : threads_) {
+    uint16_t index;
+    if (thread.table->entered() || thread.table->closed() || thread.table->peek_handed_over(&index)) return false;
+  }
+  return true;
+}
+
+void Resolver::wake() noexcept {
+  std::lock_guard lock(wake_up_);
+  woken_ = true;
+  wake_up_.wake_all();
+}
+
+std::unique_ptr<Stream> Resolver::prepare(std::unique_ptr<Stream> stream, std::string* error) {
+  const auto preparation = std::make_shared<Preparation>();
+  preparation->stream = std::move(stream);
+  const uint64_t deadline = monotonic_ns() + kReturnNs;
+  std::lock_guard lock(wake_up_);
+  if (life_ != Life::kRunning) return std::move(preparation->stream);  // no slice will be recorded on it
+  preparing_.push_back(preparation);
+  wake_up_.wake_all();
+  while (!preparation->done && life_ == Life::kRunning && monotonic_ns() < deadline) wake_up_.wait_until(deadline);
+  if (preparation->ready) return std::move(preparation->stream);
+  *error = preparation->done ? preparation->error
+                             : "the device's library did not answer within a second; try the stream again later";
+  return nullptr;
+}
+
+// The lock is not held while the device's library is called.
+void Resolver::prepare_streams() {
+  std::vector<std::shared_ptr<Preparation>> asked;
+  {
+    std::lock_guard lock(wake_up_);
+    asked.swap(preparing_);
+  }
+  for (const auto& preparation : asked) {
+    const bool ready = state_.timer->prepare(*preparation->stream, &preparation->error);
+    std::lock_guard lock(wake_up_);
+    preparation->ready = ready;
+    preparation->done = true;
+    wake_up_.wake_all();
   }
 }
 

@@ -29,7 +29,10 @@ namespace gpuspan {
 inline constexpr uint64_t kShortestPollNs = 500'000;
 inline constexpr uint64_t kLongestPollNs = 20'000'000;
 inline constexpr uint64_t kIdlePollNs = 100'000'000;
-inline constexpr uint64_t kTendNs = 500'000'000;
+// Idle for this long, the resolver stops polling and waits to be woken; by itself it wakes rarely, for a process that
+// nobody reads.
+inline constexpr uint64_t kDozeAfterNs = 1'000'000'000;
+inline constexpr uint64_t kLongestDozeNs = 60'000'000'000;
 
 class Resolver {
  public:
@@ -44,6 +47,10 @@ class Resolver {
   // See Gpu. False: the thread did not come back from the device's library and must be left alone for good.
   bool stop(uint32_t timeout_millis) noexcept;
   bool settle(uint32_t timeout_millis) noexcept;
+  // Ends a doze. Any thread that may make a system call.
+  void wake() noexcept;
+  // Set-up, any thread: has the resolver's thread prepare the stream, and waits for it. Null with `error`.
+  std::unique_ptr<Stream> prepare(std::unique_ptr<Stream> stream, std::string* error);
 
   const DurationHistogram& record_calls() const noexcept { return record_calls_; }
   const char* failure() const noexcept { return failure_.load(std::memory_order_acquire); }
@@ -56,16 +63,29 @@ class Resolver {
     size_t pending = 0;
   };
 
+  // A stream on its way through `prepare`, owned by both sides until one is done with it.
+  struct Preparation {
+    std::unique_ptr<Stream> stream;
+    std::string error;
+    bool ready = false;
+    bool done = false;
+  };
+
   static void* run_thread(void* self);
   bool claim_lane(std::string* error);
   void run();
   void sleep(uint64_t duration_ns, uint64_t asked);
+  void doze(uint64_t asked);
+  bool may_doze() noexcept;
+  void prepare_streams();
   // One round over all threads; true if something moved.
   bool poll_all(uint64_t now_ns);
   void meet_tables();
   bool accept(Thread& thread);
   bool resolve(Thread& thread, StreamQueue& queue);
-  void finish(Thread& thread, uint16_t index, uint64_t seen_ns);
+  // False: the device is not sure yet, contrary to what it said of a later slice.
+  bool finish(Thread& thread, StreamQueue& queue, uint64_t seen_ns);
+  uint16_t take_out(Thread& thread, StreamQueue& queue, size_t position);
   void lose(Thread& thread, uint16_t index, Loss reason);
   void lose_pending(Thread& thread, Loss reason);
   void write(InFlight& slice, const StreamInterval& interval);
@@ -87,7 +107,6 @@ class Resolver {
   size_t pending_ = 0;
   uint64_t met_ = 0;       // slices ever accepted
   uint32_t failures_ = 0;  // of poll and read, in a row
-  uint64_t tended_ns_ = 0;
   DurationHistogram record_calls_;
   std::string failure_text_;
   std::atomic<const char*> failure_{nullptr};
@@ -96,6 +115,8 @@ class Resolver {
   WakeUp wake_up_;
   enum class Life : uint8_t { kNone, kStarting, kRunning, kRefused, kFinished } life_ = Life::kNone;
   bool stopping_ = false;
+  bool woken_ = false;
+  std::vector<std::shared_ptr<Preparation>> preparing_;
   bool joined_ = false;
   uint64_t stop_deadline_ns_ = 0;
   uint32_t settlers_ = 0;       // threads inside `settle`; while there are any, polling is at its shortest

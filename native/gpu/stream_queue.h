@@ -23,6 +23,7 @@ struct Waiting {
 struct StreamQueue {
   Stream* stream = nullptr;
   std::deque<Waiting> pending;
+  uint64_t unsure_since_ns = 0;  // CLOCK_MONOTONIC; 0: the device's answers agree
 };
 
 // How many of the oldest are done, with about two questions when all or none are and log2(n) otherwise. `poll` is

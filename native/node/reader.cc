@@ -128,6 +128,8 @@ Napi::Value flush_request(const Napi::CallbackInfo& call, Environment&) {
 }
 
 Napi::Value flush_requested(const Napi::CallbackInfo& call, Environment&) {
+  // Asked in every turn of a reader, which is who wants an idle resolver to wake.
+  if (Gpu* gpu = Process::get().gpu_if_open()) gpu->nudge();
   Segment* segment = Process::get().segment();
   return Napi::Number::New(call.Env(), segment == nullptr ? 0 : segment->flush_requested());
 }

@@ -33,9 +33,9 @@ class NullTimer final : public DeviceTimer {
   }
 
   Poll poll(InFlight&) noexcept override { return Poll::kDone; }
-  bool read(InFlight& slice, uint64_t, StreamInterval* interval) noexcept override {
+  Read read(InFlight& slice, uint64_t, StreamInterval* interval) noexcept override {
     *interval = {slice.times.begin_before, slice.times.end_before, 0, false};
-    return true;
+    return Read::kPlaced;
   }
   void release(InFlight&) noexcept override {}
   void tend(uint64_t) noexcept override {}

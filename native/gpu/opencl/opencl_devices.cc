@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "readable.h"
+#include "../readable.h"
 
 namespace gpuspan::opencl {
 namespace {

@@ -44,7 +44,7 @@ class OpenClTimer final : public DeviceTimer {
   Loss begin(InFlight& slice) noexcept override;
   Loss end(InFlight& slice) noexcept override;
   Poll poll(InFlight& slice) noexcept override;
-  bool read(InFlight& slice, uint64_t seen_ns, StreamInterval* interval) noexcept override;
+  Read read(InFlight& slice, uint64_t seen_ns, StreamInterval* interval) noexcept override;
   void release(InFlight& slice) noexcept override;
   void tend(uint64_t now_ns) noexcept override { now_ns_ = now_ns; }
   std::string last_error() const override;
@@ -155,14 +155,14 @@ bool OpenClTimer::stamp(uint64_t event, opencl::Info which, int64_t* device_ns) 
   return status == opencl::kSuccess && value != 0 && value < kLatestStamp;
 }
 
-bool OpenClTimer::read(InFlight& slice, uint64_t seen_ns, StreamInterval* interval) noexcept {
+Read OpenClTimer::read(InFlight& slice, uint64_t seen_ns, StreamInterval* interval) noexcept {
   SliceStamps stamps;
   const DeviceEvents& events = slice.events;
   if (!stamp(events.begin, opencl::kProfilingQueued, &stamps.own[0].device.ns) ||
       !stamp(events.begin, opencl::kProfilingEnd, &stamps.start.ns) ||
       !stamp(events.end, opencl::kProfilingQueued, &stamps.own[1].device.ns) ||
       !stamp(events.end, opencl::kProfilingEnd, &stamps.end.ns)) {
-    return false;
+    return Read::kFailed;
   }
   stamps.duration_ns = stamps.end.ns - stamps.start.ns;
   stamps.own_count = 2;
@@ -175,7 +175,7 @@ bool OpenClTimer::read(InFlight& slice, uint64_t seen_ns, StreamInterval* interv
   IntervalClock& clock = clocks_[slice.stream->device];
   for (const Anchor& anchor : stamps.own) clock.add(anchor);
   *interval = place(clock, stamps);
-  return true;
+  return Read::kPlaced;
 }
 
 void OpenClTimer::release(InFlight& slice) noexcept {

@@ -87,10 +87,10 @@ class ScriptedTimer final : public DeviceTimer {
     if (fails(Call::kPoll)) return Poll::kFailed;
     return slice.events.end <= stream_of(slice).limit.load() ? Poll::kDone : Poll::kPending;
   }
-  bool read(InFlight& slice, uint64_t, StreamInterval* interval) noexcept override {
-    if (fails(Call::kRead)) return false;
+  Read read(InFlight& slice, uint64_t, StreamInterval* interval) noexcept override {
+    if (fails(Call::kRead)) return Read::kFailed;
     *interval = {slice.times.begin_before, slice.times.end_before, 7, false};
-    return true;
+    return Read::kPlaced;
   }
   void release(InFlight& slice) noexcept override {
     if (on_release_) on_release_();

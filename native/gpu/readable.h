@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Whether memory may be read, asked of the kernel: a stream handle is a number from outside and may be anything.
-#ifndef GPUSPAN_GPU_OPENCL_READABLE_H_
-#define GPUSPAN_GPU_OPENCL_READABLE_H_
+#ifndef GPUSPAN_GPU_READABLE_H_
+#define GPUSPAN_GPU_READABLE_H_
 
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -29,4 +29,4 @@ inline bool read_memory(uint64_t address, void* into, size_t bytes) {
 
 }  // namespace gpuspan
 
-#endif  // GPUSPAN_GPU_OPENCL_READABLE_H_
+#endif  // GPUSPAN_GPU_READABLE_H_
