@@ -109,6 +109,8 @@ void Gpu::nudge() noexcept {
   if (resolver_ != nullptr && state_->work.load(std::memory_order_relaxed)) resolver_->wake();
 }
 
+bool Gpu::dozing() const noexcept { return state_->dozing.load(std::memory_order_relaxed); }
+
 void Gpu::stop(uint32_t timeout_millis) noexcept {
   if (resolver_ != nullptr) resolver_->stop(timeout_millis);
 }

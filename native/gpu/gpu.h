@@ -50,6 +50,8 @@ class Gpu {
   // For whoever reads the segment, often: an idle resolver sleeps and launching threads may not wake it, so the one who
   // wants the results does. Cheap when there is nothing to do.
   void nudge() noexcept;
+  // Whether the resolver sleeps until then. Any thread.
+  bool dozing() const noexcept;
 
   // Stops the resolver: waits up to `timeout_millis` for what is in flight, counts the rest as kGpuShutdown.
   void stop(uint32_t timeout_millis) noexcept;
