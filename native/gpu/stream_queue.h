@@ -27,7 +27,7 @@ struct StreamQueue {
 };
 
 // How many of the oldest are done, with about two questions when all or none are and log2(n) otherwise. `poll` is
-// called as `Poll poll(uint16_t index)`. On kFailed, `*failed` is that slice's position in the queue and 0 is
+// called as `Poll poll(uint16_t index)`. On kFailed or kGone, `*failed` is that slice's position in the queue and 0 is
 // returned: the caller takes it out and asks again.
 template <typename PollEntry>
 size_t count_done(const std::deque<Waiting>& pending, size_t* failed, PollEntry poll) {
@@ -36,7 +36,7 @@ size_t count_done(const std::deque<Waiting>& pending, size_t* failed, PollEntry 
   if (pending.empty()) return 0;
   const auto is_done = [&](size_t position) {
     const Poll answer = poll(pending[position].index);
-    if (answer == Poll::kFailed) *failed = position;
+    if (answer == Poll::kFailed || answer == Poll::kGone) *failed = position;
     return answer == Poll::kDone;
   };
   size_t not_done = pending.size() - 1;

@@ -82,7 +82,9 @@ struct SimDriver {
     take("cuStreamBeginCapture_v2", &begin_capture);
     take("cuStreamEndCapture", &end_capture);
     take("cuThreadExchangeStreamCaptureMode", &exchange_capture_mode);
-    take("cuGraphInstantiateWithFlags", &graph_instantiate);
+    // Younger than the old driver.
+    graph_instantiate = reinterpret_cast<cuda::GraphInstantiateWithFlagsFunction>(
+        dlsym(library, "cuGraphInstantiateWithFlags"));
     take("cuGraphLaunch", &graph_launch);
     take("cuModuleLoadData", &module_load_data);
     take("cuModuleGetFunction", &module_get_function);

@@ -144,7 +144,9 @@ TEST_F(CudaTruthTest, EveryStampLiesWithinItsBoundInWorldsOfAllKinds) {
 TEST_F(CudaTruthTest, ASuspendNeverMakesAStampLie) {
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     const Tally tally = run(world(seed), 300, 100'000'000, [&](int i) {
-      if (i % 60 == 30) ASSERT_EQ(sim.suspend(7'200'000'000'000), 0);
+      if (i % 60 == 30) {
+        ASSERT_EQ(sim.suspend(7'200'000'000'000), 0);
+      }
     });
     EXPECT_EQ(tally.lost, 0u);
     EXPECT_EQ(tally.outside, 0u) << "seed " << seed;
@@ -166,7 +168,9 @@ TEST_F(CudaTruthTest, ASuspendInsideASliceIsCoveredByItsBound) {
     EXPECT_TRUE(hand.launch(*opened, [&] {
       run_kernel(on, 20'000'000);
       sim.advance_ns(1'000'000);
-      if (i % 8 == 3) ASSERT_EQ(sim.suspend(60'000'000'000), 0);
+      if (i % 8 == 3) {
+        ASSERT_EQ(sim.suspend(60'000'000'000), 0);
+      }
     }));
     EXPECT_TRUE(hand.settle());
   }
@@ -178,8 +182,12 @@ TEST_F(CudaTruthTest, ASuspendInsideASliceIsCoveredByItsBound) {
 TEST_F(CudaTruthTest, AHostClockThatIsSlewedIsFollowed) {
   for (const int64_t ppb : {10'000, -50'000, 100'000, 500'000, -500'000}) {
     const Tally tally = run(world(4), 600, 100'000'000, [&](int i) {
-      if (i == 200) ASSERT_EQ(sim.slew(ppb), 0);
-      if (i == 400) ASSERT_EQ(sim.slew(0), 0);
+      if (i == 200) {
+        ASSERT_EQ(sim.slew(ppb), 0);
+      }
+      if (i == 400) {
+        ASSERT_EQ(sim.slew(0), 0);
+      }
     });
     EXPECT_EQ(tally.lost, 0u);
     // What is resolved in the first moments after a change, before any anchor can tell, may miss.
