@@ -143,6 +143,7 @@ typedef struct gpuspan_sim_violations {
   uint64_t after_fork;         /* calls in a forked child (the parent's counts are not seen here) */
   uint64_t use_after_destroy;  /* handles of objects destroyed by a call */
   uint64_t unknown_handles;    /* handles that were never handed out */
+  uint64_t wrong_version;      /* functions whose parameters changed in the CUDA version asked of cuGetProcAddress */
   uint64_t dead_context;       /* calls that got CONTEXT_IS_DESTROYED */
   uint64_t after_sticky;       /* calls that got a sticky error */
   uint64_t captures_broken;    /* calls that invalidated a capture */
