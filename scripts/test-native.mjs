@@ -28,9 +28,14 @@ function requireTools() {
 
 function runVariant(name, { sanitize, env }) {
   const out = join(ROOT, `build-native-${name}`);
-  // Where OpenCL must be there, so must its headers: our declarations are checked against them.
-  const headers = process.env.GPUSPAN_REQUIRE_OPENCL === '1' ? 'ON' : 'OFF';
-  const settings = ['GPUSPAN_TESTS=ON', `GPUSPAN_SANITIZE=${sanitize}`, `GPUSPAN_REQUIRE_OPENCL_HEADERS=${headers}`];
+  // Our declarations of OpenCL and CUDA are checked against the real headers, which CI insists on.
+  const must = (variable) => (process.env[variable] === '1' ? 'ON' : 'OFF');
+  const settings = [
+    'GPUSPAN_TESTS=ON',
+    `GPUSPAN_SANITIZE=${sanitize}`,
+    `GPUSPAN_REQUIRE_OPENCL_HEADERS=${must('GPUSPAN_REQUIRE_OPENCL')}`,
+    `GPUSPAN_REQUIRE_CUDA_HEADERS=${must('GPUSPAN_REQUIRE_CUDA_HEADERS')}`,
+  ];
   const defines = settings.map((setting) => `--CD${setting}`);
   const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js');
   const jobs = String(availableParallelism());
