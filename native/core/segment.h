@@ -77,7 +77,8 @@ class Segment {
   void orphan_lane(uint32_t index) noexcept;
   void set_busy(uint32_t index, bool busy) noexcept;
 
-  // Takes a snapshot and appends it to the history. Only the lease holder (and create) calls it.
+  // Takes a snapshot and appends it to the history; a forked child has none. Only the lease holder (and create) calls
+  // it.
   Snapshot take_snapshot() noexcept;
 
   // The reader's lease: compare-and-swap on an environment id (never 0). Acquiring what one holds succeeds.
