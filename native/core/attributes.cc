@@ -30,7 +30,7 @@ void Recorder::annotate_worker(uint16_t owner, Payload payload) noexcept {
   } else if (OpenBatch* batch = find_batch(owner)) {
     append_items(RingShare::kOwner, batch->payload, kMaxOwnerPayload, payload);
   } else {
-    count_lost_owner(Loss::kClosed);
+    lose_owner(Loss::kClosed);
   }
 }
 
@@ -42,7 +42,7 @@ void Recorder::event(uint16_t owner, uint16_t event, Payload attributes, uint8_t
   header[12] = n;
   OpenRequest* const request = find_request(owner);
   OpenBatch* const batch = find_batch(owner);
-  if (request == nullptr && batch == nullptr) return count_lost_owner(Loss::kClosed);
+  if (request == nullptr && batch == nullptr) return lose_owner(Loss::kClosed);
   if (request != nullptr) open_worker(*request, now);
   const uint16_t top = request != nullptr ? request->top : batch->top;
   if (top != kNone) {
