@@ -167,8 +167,8 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 
 // By name, because every realm has an Object of its own.
 function className(value: object): string {
-  const constructor: unknown = (Object.getPrototypeOf(value) as { constructor?: unknown } | null)?.constructor;
-  return typeof constructor === 'function' ? constructor.name : 'Object';
+  const type: unknown = (Object.getPrototypeOf(value) as { constructor?: unknown } | null)?.constructor;
+  return typeof type === 'function' ? type.name : 'Object';
 }
 
 function hasMethod(value: object, name: string): boolean {

@@ -334,9 +334,8 @@ describe('the scope helper', () => {
     const fails = (): never => {
       throw error;
     };
-    // biome-ignore lint/suspicious/noThenProperty: a thenable is what this is about.
     const getter = Object.defineProperty({}, 'then', { get: fails });
-    // biome-ignore lint/suspicious/noThenProperty: the same.
+    // biome-ignore lint/suspicious/noThenProperty: a thenable is what this is about.
     const method = { then: fails };
     expect(() => request.slice(stages.one, () => getter)).toThrow(error);
     expect(() => request.slice(stages.one, () => method)).toThrow(error);

@@ -143,7 +143,6 @@ describe('a request', () => {
     const fails = () => {
       throw new RangeError('no then');
     };
-    // biome-ignore lint/suspicious/noThenProperty: a thenable is what this is about.
     const body = () => Object.defineProperty({}, 'then', { get: fails });
     expect(() => tracer.trace({ name: 'unwaitable' }, body)).toThrow(RangeError);
     expect((await named('unwaitable')).status).toMatchObject({ code: 2, message: 'no then' });
