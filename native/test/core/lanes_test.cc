@@ -214,7 +214,7 @@ TEST_F(LanesTest, KeepsALaneWhoseGpuSlicesAreUnreadOutOfReuse) {
   const auto producer = claim();
   const uint16_t owner = producer->start_request({}, {});
   GpuRecord record;
-  record.origin = producer->gpu_origin(owner, 1);
+  ASSERT_TRUE(producer->gpu_origin(owner, 1, &record.origin));
   record.launching_lane = static_cast<uint16_t>(producer->index());
   ASSERT_TRUE(gpu.reserve());
   gpu.write(record);
