@@ -30,14 +30,19 @@ struct GpuState {
   }
   // Launcher or resolver: the library failed too often. Never undoes kStopped.
   void give_up() noexcept {
+    died.store(true, std::memory_order_release);  // pairs with the acquire in `dead`
     GpuPhase running = GpuPhase::kRunning;
     phase.compare_exchange_strong(running, GpuPhase::kDead, std::memory_order_seq_cst);
   }
+
+  // Whether the device was given up, also where `stop` came before the resolver's next look at the phase.
+  bool dead() const noexcept { return died.load(std::memory_order_acquire); }
 
   Segment& segment;
   DeviceTimer* timer = nullptr;  // null: there was no device to begin with
   GpuLane* lane = nullptr;       // the resolver's; null exactly when `timer` is
   std::atomic<GpuPhase> phase{GpuPhase::kRunning};
+  std::atomic<bool> died{false};
   static std::atomic<bool> forked;  // this process is a child of one that had a Gpu
 };
 
