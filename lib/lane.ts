@@ -98,11 +98,12 @@ export class Lane {
     let result: T;
     try {
       result = body(token);
+      // Within: `then` may be a getter, and either may throw.
+      if (isThenable(result)) return this.settle(token, result) as T;
     } catch (error) {
       this.fail(token, error);
       throw error;
     }
-    if (isThenable(result)) return this.settle(token, result) as T;
     this.native.end(token);
     return result;
   }

@@ -160,8 +160,15 @@ function checkAll(given: Record<string, unknown>, checks: Readonly<Record<string
   }
 }
 
+// A Map or an instance of a class has its contents elsewhere than in own properties: all of them would be ignored.
 function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && className(value) === 'Object';
+}
+
+// By name, because every realm has an Object of its own.
+function className(value: object): string {
+  const type: unknown = (Object.getPrototypeOf(value) as { constructor?: unknown } | null)?.constructor;
+  return typeof type === 'function' ? type.name : 'Object';
 }
 
 function hasMethod(value: object, name: string): boolean {
@@ -171,5 +178,7 @@ function hasMethod(value: object, name: string): boolean {
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (Array.isArray(value)) return 'an array with something else in it';
-  return typeof value === 'object' && value !== null ? 'another object' : String(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  const name = className(value);
+  return name === 'Object' ? 'another object' : `an instance of ${name || 'a class'}`;
 }

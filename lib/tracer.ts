@@ -129,11 +129,12 @@ export class Tracer {
     let result: T;
     try {
       result = body(request);
+      // Within: `then` may be a getter, and either may throw.
+      if (this.lane !== undefined && isThenable(result)) return endWith(request, result) as T;
     } catch (error) {
       request.abort(error);
       throw error;
     }
-    if (isThenable(result) && this.lane !== undefined) return endWith(request, result) as T;
     request.finish();
     return result;
   }

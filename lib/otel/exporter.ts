@@ -16,11 +16,27 @@ export type Destination =
 const TRACES_ENDPOINT = 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT';
 const GENERAL_ENDPOINT = 'OTEL_EXPORTER_OTLP_ENDPOINT';
 const DEFAULT_ENDPOINT = 'http://localhost:4318/v1/traces';
+const OTLP = 'OTEL_EXPORTER_OTLP_';
+// The exporter takes the default without a word that anyone sees.
+const TRANSFER = [
+  {
+    names: [`${OTLP}TRACES_TIMEOUT`, `${OTLP}TIMEOUT`],
+    accepts: (text: string) => Number.isFinite(Number(text)) && Number(text) > 0,
+    range: 'a number of milliseconds above 0',
+    fallback: '10000',
+  },
+  {
+    names: [`${OTLP}TRACES_COMPRESSION`, `${OTLP}COMPRESSION`],
+    accepts: (text: string) => text === 'none' || text === 'gzip',
+    range: 'none or gzip',
+    fallback: 'none',
+  },
+];
 const SUPPORTED = 'this version exports OTLP over http/protobuf';
 
 /**
- * What the variables ask for. An exporter or protocol this version lacks, or an endpoint that is no http URL,
- * is one warning through `warn` and then treated as unset. localhost:4318 is never assumed: an OTLP endpoint
+ * What the variables ask for. An exporter or protocol this version lacks, an endpoint that is no http URL, or a
+ * timeout or compression that the exporter will not take is one warning through `warn` and then treated as unset. localhost:4318 is never assumed: an OTLP endpoint
  * or `OTEL_TRACES_EXPORTER=otlp` must say so.
  */
 export function findDestination(environment: Environment, warn: (message: string) => void): Destination {
@@ -29,6 +45,7 @@ export function findDestination(environment: Environment, warn: (message: string
   const endpoint = configuredEndpoint(environment, warn);
   if (endpoint === undefined && chosen !== 'otlp') return { kind: 'nowhere' };
   warnAboutProtocol(environment, warn);
+  warnAboutTransfer(environment, warn);
   return { kind: 'otlp', endpoint: endpoint ?? DEFAULT_ENDPOINT };
 }
 
@@ -108,5 +125,16 @@ function warnAboutProtocol(environment: Environment, warn: (message: string) => 
     if (protocol === undefined) continue;
     if (protocol !== 'http/protobuf') warn(`${name}=${protocol} is not supported and ignored; ${SUPPORTED}`);
     return;
+  }
+}
+
+// The exporter reads these itself: that of traces first, the general one where that is unset or bad.
+function warnAboutTransfer(environment: Environment, warn: (message: string) => void): void {
+  for (const { names, accepts, range, fallback } of TRANSFER) {
+    const set = names.filter((name) => value(environment, name) !== undefined);
+    const used = set.findIndex((name) => accepts(value(environment, name)!));
+    const instead = used < 0 ? fallback : set[used]!;
+    for (const name of used < 0 ? set : set.slice(0, used))
+      warn(`${name}=${value(environment, name)} is not ${range}; using ${instead}`);
   }
 }

@@ -30,7 +30,7 @@ void Recorder::annotate_worker(uint16_t owner, Payload payload) noexcept {
   } else if (OpenBatch* batch = find_batch(owner)) {
     append_items(RingShare::kOwner, batch->payload, kMaxOwnerPayload, payload);
   } else {
-    count_lost_owner(Loss::kClosed);
+    lose_owner(Loss::kClosed);
   }
 }
 
@@ -42,7 +42,7 @@ void Recorder::event(uint16_t owner, uint16_t event, Payload attributes, uint8_t
   header[12] = n;
   OpenRequest* const request = find_request(owner);
   OpenBatch* const batch = find_batch(owner);
-  if (request == nullptr && batch == nullptr) return count_lost_owner(Loss::kClosed);
+  if (request == nullptr && batch == nullptr) return lose_owner(Loss::kClosed);
   if (request != nullptr) open_worker(*request, now);
   const uint16_t top = request != nullptr ? request->top : batch->top;
   if (top != kNone) {
@@ -88,23 +88,24 @@ void Recorder::record(uint16_t owner, uint16_t stage, uint64_t start_ns, uint64_
   write_record(RingShare::kLeaf, head, none, kMaxSliceContinuations, &payload, 1);
 }
 
-GpuOrigin Recorder::gpu_origin(uint16_t owner, uint8_t stage_level) noexcept {
-  GpuOrigin origin;
+bool Recorder::gpu_origin(uint16_t owner, uint8_t stage_level, GpuOrigin* origin) noexcept {
   if (OpenRequest* request = find_request(owner)) {
     if (request->worker_start == 0) open_worker(*request, clock_.now());
-    origin.trace_id = request->trace_id;
-    origin.parent_span_id = request->top != kNone ? lane_.slices[request->top].span_id : request->worker_span_id;
+    origin->trace_id = request->trace_id;
+    origin->parent_span_id = request->top != kNone ? lane_.slices[request->top].span_id : request->worker_span_id;
+    origin->batch = kNone;
+    origin->batch_generation = 0;
   } else if (const OpenBatch* batch = find_batch(owner)) {
-    origin.trace_id = batch->trace_id;
-    origin.parent_span_id = batch_parent(*batch, owner, stage_level, 0);
-    origin.batch = owner ^ kBatchFlag;
-    origin.batch_generation = batch->generation;
+    origin->trace_id = batch->trace_id;
+    origin->parent_span_id = batch_parent(*batch, owner, stage_level, 0);
+    origin->batch = owner ^ kBatchFlag;
+    origin->batch_generation = batch->generation;
   } else {
     lose(Loss::kClosed);
-    return origin;
+    return false;
   }
-  origin.span_id = ids_.next();
-  return origin;
+  origin->span_id = ids_.next();
+  return true;
 }
 
 void Recorder::batch_launched(uint16_t batch) noexcept {

@@ -21,12 +21,12 @@ OpenBatch* Recorder::find_batch(uint16_t owner) const noexcept {
 uint16_t Recorder::define_batch(const uint16_t* members, uint32_t count, Payload attributes) noexcept {
   const Loss refused = check_members(members, count);
   if (refused != Loss::kCount) {
-    count_lost_owner(refused);
+    lose_owner(refused);
     return kNone;
   }
   const uint16_t index = take_batch(chunks_for(count), 1);
   if (index == kNone) {
-    count_lost_owner(Loss::kBatch);
+    lose_owner(Loss::kBatch);
     return kNone;
   }
   OpenBatch& batch = lane_.batches[index];
@@ -49,13 +49,13 @@ uint16_t Recorder::define_batch(const uint16_t* members, uint32_t count, Payload
 uint16_t Recorder::adopt_batch(Segment& segment, Handle handle) noexcept {
   const uint16_t source = handle_owner(handle) ^ kBatchFlag;
   if (handle == 0 || handle_lane(handle) >= segment.used_lanes() || source >= kBatchCapacity) {
-    count_lost_owner(Loss::kStale);
+    lose_owner(Loss::kStale);
     return kNone;
   }
   const uint32_t members = load_acquire(segment.lane(handle_lane(handle)).batches[source].members);
   const uint16_t index = members <= kMaxBatchMembers ? take_batch(chunks_for(members), 0) : kNone;
   if (index == kNone) {
-    count_lost_owner(Loss::kBatch);
+    lose_owner(Loss::kBatch);
     return kNone;
   }
   OpenBatch& batch = lane_.batches[index];
@@ -63,7 +63,7 @@ uint16_t Recorder::adopt_batch(Segment& segment, Handle handle) noexcept {
   store_release(batch.alias, 1);
   if (!copy_members(segment, handle, batch)) {
     free_batch(index);
-    count_lost_owner(Loss::kStale);
+    lose_owner(Loss::kStale);
     return kNone;
   }
   store_release(batch.state, kStateOpen);
@@ -104,7 +104,7 @@ void Recorder::start_batch(OpenBatch& batch) noexcept {
 }
 
 void Recorder::end_batch(uint16_t index, Payload payload) noexcept {
-  if (find_batch(index ^ kBatchFlag) == nullptr) return count_lost_owner(Loss::kClosed);
+  if (find_batch(index ^ kBatchFlag) == nullptr) return lose_owner(Loss::kClosed);
   close_batch(index, clock_.now(), 0, payload);
 }
 

@@ -159,6 +159,8 @@ static_assert(offsetof(Slot, parent_span_id) == 48 && offsetof(Slot, previous) =
 //   kFree --claim (any thread)--> kClaimed --thread ends (producer)--> kOrphaned
 //     ^                                                                    |
 //     +------------- drained: read == written (the next claimer) ----------+
+// Who looks at the identity without having records pending there copies it, then checks that the state is not kFree,
+// in which a claim may be writing it, and that the generation has not moved: one word holds both.
 enum class LaneState : uint32_t { kFree = 0, kClaimed = 1, kOrphaned = 2 };
 
 struct alignas(128) LaneHeader {
@@ -175,7 +177,7 @@ struct alignas(128) LaneHeader {
   uint8_t pad1[104];
   // Losses of slices by reason, producer-written.
   alignas(128) std::atomic<uint64_t> lost[kLossCount];
-  // Identity, written at claim before `state` is released.
+  // Identity, written at claim between `state` kFree and the release of `generation`.
   alignas(128) std::atomic<uint32_t> state;    // LaneState
   std::atomic<uint32_t> generation;            // +1 at each claim
   uint32_t tid;                                // OS thread id

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "segment.h"
@@ -18,13 +19,18 @@ void wake_all(std::atomic<uint32_t>& word) noexcept {
   syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 
-// Until the word changes, a wake-up, a signal, or `deadline_ns` of CLOCK_MONOTONIC. False at the deadline.
+// Until the word changes, a wake-up, a signal, or `deadline_ns` of CLOCK_MONOTONIC. False at the deadline. Where the
+// call is refused (a sandbox) the word is looked at each millisecond.
 bool wait_while_equal(std::atomic<uint32_t>& word, uint32_t value, uint64_t deadline_ns) noexcept {
   const timespec deadline = {static_cast<time_t>(deadline_ns / 1'000'000'000u),
                              static_cast<long>(deadline_ns % 1'000'000'000u)};
   const long result = syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAIT_BITSET, value, &deadline,
                               nullptr, FUTEX_BITSET_MATCH_ANY);
-  return result == 0 || errno != ETIMEDOUT;
+  if (result == 0 || errno == EAGAIN || errno == EINTR) return true;
+  if (errno == ETIMEDOUT || monotonic_ns() >= deadline_ns) return false;
+  const timespec pause = {0, 1'000'000};
+  nanosleep(&pause, nullptr);
+  return true;
 }
 
 // Tickets wrap; `done` is at or after `ticket` when it is less than half a turn ahead.

@@ -40,7 +40,7 @@ void Recorder::lose(Loss reason) noexcept {
   lost_any_ = true;
 }
 
-void Recorder::count_lost_owner(Loss reason) noexcept {
+void Recorder::lose_owner(Loss reason) noexcept {
   add_one(lane_.header->lost_owners[static_cast<uint32_t>(reason)]);
   lost_any_ = true;
 }

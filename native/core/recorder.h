@@ -89,12 +89,14 @@ class Recorder {
   void share(uint16_t owner) noexcept;
   bool unshare(uint16_t owner) noexcept;  // false if nothing was shared
 
-  // GPU slices. Called before the device is touched; opens the worker span if it is not open. span_id 0: the owner
-  // is closed, and the loss was counted.
-  GpuOrigin gpu_origin(uint16_t owner, uint8_t stage_level) noexcept;
+  // GPU slices. Called before the device is touched; opens the worker span if it is not open. False: the owner is
+  // closed, and the loss was counted. Written in place: a copy would load what was only just stored in other widths.
+  bool gpu_origin(uint16_t owner, uint8_t stage_level, GpuOrigin* origin) noexcept;
   void batch_launched(uint16_t batch) noexcept;
   // A GPU slice that could not be launched.
   void lose(Loss reason) noexcept;
+  // A request or a batch that its caller refused: counted apart from slices, told by the worker spans all the same.
+  void lose_owner(Loss reason) noexcept;
 
   // Closes everything open on the lane, flagged as unfinished: thread end, termination, exit.
   void close_all() noexcept;
@@ -110,7 +112,6 @@ class Recorder {
   };
 
   // recorder.cc
-  void count_lost_owner(Loss reason) noexcept;
   void count_owner() noexcept;
   uint8_t stage_level(uint16_t stage) const noexcept;
   Payload losses_so_far(uint8_t* buffer) const noexcept;

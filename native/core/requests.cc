@@ -38,7 +38,7 @@ uint16_t Recorder::take_request(uint32_t slots) noexcept {
 uint16_t Recorder::start_entry(const RequestOrigin& origin, bool owns_root) noexcept {
   const uint16_t index = take_request(owns_root ? 2 : 1);
   if (index == kNone) {
-    count_lost_owner(closed_ ? Loss::kClosed : Loss::kRequest);
+    lose_owner(closed_ ? Loss::kClosed : Loss::kRequest);
     return kNone;
   }
   OpenRequest& request = lane_.requests[index];
@@ -172,7 +172,7 @@ void Recorder::free_request(uint16_t index) noexcept {
 }
 
 void Recorder::leave(uint16_t index, Payload worker) noexcept {
-  if (find_request(index) == nullptr) return count_lost_owner(Loss::kClosed);
+  if (find_request(index) == nullptr) return lose_owner(Loss::kClosed);
   OpenRequest& request = lane_.requests[index];
   close_stay(index, clock_.now(), 0, worker);
   if (request.owns_root == 0) {
@@ -183,7 +183,7 @@ void Recorder::leave(uint16_t index, Payload worker) noexcept {
 }
 
 void Recorder::finish(uint16_t index, Payload root) noexcept {
-  if (index >= kRequestCapacity || lane_.requests[index].state == kStateFree) return count_lost_owner(Loss::kClosed);
+  if (index >= kRequestCapacity || lane_.requests[index].state == kStateFree) return lose_owner(Loss::kClosed);
   OpenRequest& request = lane_.requests[index];
   if (request.owns_root == 0) return leave(index, root);
   const uint64_t now = clock_.now();

@@ -138,6 +138,8 @@ LaneMemory Segment::lane(uint32_t index) noexcept {
 
 Snapshot Segment::take_snapshot() noexcept {
   const Snapshot snapshot = clock_.snapshot();
+  // The child's zeros have no history: its offset is that of the header, its capacity 0.
+  if (forked()) return snapshot;
   auto* const history = reinterpret_cast<Snapshot*>(base_ + header_->snapshot_offset);
   const uint64_t taken = header_->snapshots.load(std::memory_order_relaxed);
   history[taken % header_->snapshot_capacity] = snapshot;

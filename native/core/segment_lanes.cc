@@ -19,16 +19,17 @@ LaneState state_of(const LaneHeader& header) noexcept {
   return static_cast<LaneState>(header.state.load(std::memory_order_acquire));
 }
 
+// A reader may be copying the header of a drained lane meanwhile, so every field is stored as shared_field.h says.
 void identify(const LaneIdentity& identity, LaneHeader* header) noexcept {
-  header->tid = static_cast<uint32_t>(syscall(SYS_gettid));
-  header->worker_threads_id = identity.worker_threads_id;
-  header->label = identity.label;
-  header->tp_rank = identity.tp_rank;
-  header->pp_rank = identity.pp_rank;
-  header->dp_rank = identity.dp_rank;
-  header->ep_rank = identity.ep_rank;
-  header->kind = identity.kind;
-  header->gpu_index = identity.gpu_index;
+  store_release(header->tid, static_cast<uint32_t>(syscall(SYS_gettid)));
+  store_release(header->worker_threads_id, identity.worker_threads_id);
+  store_release(header->label, identity.label);
+  store_release(header->tp_rank, identity.tp_rank);
+  store_release(header->pp_rank, identity.pp_rank);
+  store_release(header->dp_rank, identity.dp_rank);
+  store_release(header->ep_rank, identity.ep_rank);
+  store_release(header->kind, identity.kind);
+  store_release(header->gpu_index, identity.gpu_index);
 }
 
 }  // namespace
@@ -94,11 +95,29 @@ bool Segment::claim_lane(const LaneIdentity& identity, LaneMemory* claimed, std:
   *claimed = lane(found);
   reset_tables(*claimed);
   use_[found].launched.store(false, std::memory_order_relaxed);
+  // First, so that whoever sees a field of the new identity sees that the old one is gone.
+  claimed->header->state.store(static_cast<uint32_t>(LaneState::kFree), std::memory_order_release);
   identify(identity, claimed->header);
-  // Both pair with whoever looks at the identity of a claimed lane: the reader goes by the generation.
+  // Both pair with whoever looks at the identity of a claimed lane: who sees the generation sees all of it.
   claimed->header->generation.fetch_add(1, std::memory_order_release);
   claimed->header->state.store(static_cast<uint32_t>(LaneState::kClaimed), std::memory_order_release);
   return true;
+}
+
+LaneIdentity Segment::identity(uint32_t index, uint32_t* tid) {
+  const std::lock_guard<std::mutex> lock(claims_);
+  const LaneHeader& header = *lane(index).header;
+  *tid = header.tid;
+  LaneIdentity identity;
+  identity.kind = header.kind;
+  identity.worker_threads_id = header.worker_threads_id;
+  identity.label = header.label;
+  identity.tp_rank = header.tp_rank;
+  identity.pp_rank = header.pp_rank;
+  identity.dp_rank = header.dp_rank;
+  identity.ep_rank = header.ep_rank;
+  identity.gpu_index = header.gpu_index;
+  return identity;
 }
 
 void Segment::orphan_lane(uint32_t index) noexcept {

@@ -34,9 +34,13 @@ struct GpuState {
   }
   // Launcher or resolver: the library failed too often. Never undoes kStopped.
   void give_up() noexcept {
+    died.store(true, std::memory_order_release);  // pairs with the acquire in `dead`
     GpuPhase running = GpuPhase::kRunning;
     phase.compare_exchange_strong(running, GpuPhase::kDead, std::memory_order_seq_cst);
   }
+
+  // Whether the device was given up, also where `stop` came before the resolver's next look at the phase.
+  bool dead() const noexcept { return died.load(std::memory_order_acquire); }
 
   Segment& segment;
   DeviceTimer* timer = nullptr;  // null: there was no device to begin with
@@ -45,6 +49,7 @@ struct GpuState {
   // The resolver sleeps until somebody who may make a system call wakes it; see Resolver::doze.
   std::atomic<bool> dozing{false};
   std::atomic<bool> work{false};  // there is something for it, by a launcher that saw it doze
+  std::atomic<bool> died{false};
   static std::atomic<bool> forked;  // this process is a child of one that had a Gpu
 };
 

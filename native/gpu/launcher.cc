@@ -65,8 +65,7 @@ Token ThreadLauncher::launch(uint16_t owner, uint16_t stage, Stream& stream) noe
 
   InFlight& slice = table_->entry(index);
   slice.stream = &stream;
-  slice.origin = recorder_.gpu_origin(owner, level);
-  if (slice.origin.span_id == 0) {  // the owner is closed; the recorder counted it
+  if (!recorder_.gpu_origin(owner, level, &slice.origin)) {  // the owner is closed; the recorder counted it
     state_.lane->unreserve();
     return 0;
   }

@@ -46,7 +46,7 @@ bool Resolver::poll_all(uint64_t now_ns) {
     }
   }
   if (failures_ >= kFailuresUntilDead) state_.give_up();
-  if (failures_ >= kFailuresUntilDead || state_.current() == GpuPhase::kDead) {
+  if (state_.dead()) {
     announce_death();
     for (Thread& thread : threads_) lose_pending(thread, Loss::kGpuDevice);
   }
@@ -155,8 +155,7 @@ void Resolver::write(InFlight& slice, const StreamInterval& interval) {
 // The device events of a device that is given up are leaked: a library that fails is not asked to clean up.
 void Resolver::lose(Thread& thread, uint16_t index, Loss reason) {
   InFlight& slice = thread.table->entry(index);
-  const bool dead = failures_ >= kFailuresUntilDead || failure() != nullptr || state_.current() == GpuPhase::kDead;
-  if (!dead) state_.timer->release(slice);
+  if (failures_ < kFailuresUntilDead && !state_.dead()) state_.timer->release(slice);
   lane_->lose(slice.origin, slice.launching_lane, reason);
   thread.table->give_back(index);
 }

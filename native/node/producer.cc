@@ -37,9 +37,7 @@ void Producer::lose(Loss reason) noexcept {
 }
 
 void Producer::lose_owner(Loss reason) noexcept {
-  if (!recorder_) return;
-  const Loss counted = active_ == nullptr ? Loss::kClosed : reason;
-  recorder_->lane().header->lost_owners[static_cast<uint32_t>(counted)].fetch_add(1, std::memory_order_relaxed);
+  if (recorder_) recorder_->lose_owner(active_ == nullptr ? Loss::kClosed : reason);
 }
 
 Launcher* Producer::open_launcher() {

@@ -48,7 +48,11 @@ napi_value request_adopt(napi_env env, napi_callback_info info) {
     origin.previous = call.environment().scratch_at<uint64_t>(scratch::kPrevious);
     origin.level = static_cast<uint8_t>(level);
     // A carrier without a root would make adopt_request start one; TypeScript checks carriers, this is the backstop.
-    if (origin.root_span_id != 0) request = recorder->adopt_request(origin);
+    if (origin.root_span_id != 0) {
+      request = recorder->adopt_request(origin);
+    } else {
+      recorder->lose_owner(Loss::kInvalid);
+    }
     if (request != kNone) write_request(call.environment(), *recorder, request);
   } else {
     call.producer().lose_owner(Loss::kInvalid);

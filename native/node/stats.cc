@@ -99,13 +99,15 @@ const char* state_name(uint32_t state) {
 
 const char* kind_name(uint16_t kind) { return kind == 2 ? "resolver" : kind == 1 ? "native" : "javascript"; }
 
-Napi::Object lane_stats(Napi::Env env, const LaneMemory& lane, const LaneCounts& counts) {
+Napi::Object lane_stats(Napi::Env env, Segment& segment, const LaneMemory& lane, const LaneCounts& counts) {
   const LaneHeader& header = *lane.header;
+  uint32_t tid = 0;
+  const LaneIdentity identity = segment.identity(lane.index, &tid);
   Napi::Object object = Napi::Object::New(env);
   set(object, "lane", lane.index);
   object.Set("state", state_name(header.state.load(std::memory_order_acquire)));
-  object.Set("kind", kind_name(header.kind));
-  set(object, "tid", header.tid);
+  object.Set("kind", kind_name(identity.kind));
+  set(object, "tid", tid);
   set(object, "recorded", counts.recorded);
   set(object, "consumed", counts.consumed);
   set(object, "inRing", counts.in_ring);
@@ -201,7 +203,7 @@ Napi::Value stats(const Napi::CallbackInfo& call, Environment&) {
   Napi::Array lanes = Napi::Array::New(env);
   for_each_lane(*segment, [&](const LaneMemory& lane, const LaneCounts& counts) {
     totals.add(*lane.header, counts);
-    lanes.Set(lanes.Length(), lane_stats(env, lane, counts));
+    lanes.Set(lanes.Length(), lane_stats(env, *segment, lane, counts));
   });
   totals.give_up(header.no_reader.load(std::memory_order_relaxed));
   Napi::Object names = Napi::Object::New(env);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Options and environment variables: what they mean, what is refused and how. Pure; nothing is started.
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { configure } from '../../lib/config';
 
@@ -173,6 +174,31 @@ describe('options', () => {
     for (const options of [null, 1, 'x', []]) {
       expect(() => configure(options, {})).toThrow(expect.objectContaining({ code: 'GPUSPAN_OPTION' }));
     }
+  });
+
+  class Settings {
+    readonly level = 1;
+  }
+
+  it.each([
+    ['start() takes an object of options, got an instance of Map', new Map([['level', 1]])],
+    ['start() takes an object of options, got an instance of Settings', new Settings()],
+    ["option 'worker' must be an object, got an instance of Date", { worker: new Date() }],
+    [
+      "option 'resourceAttributes' must be an object of strings, numbers and booleans, got an instance of Map",
+      { resourceAttributes: new Map() },
+    ],
+  ])('refuses what keeps its contents elsewhere than in properties: %s', (message, options) => {
+    for (const env of [ON, {}]) {
+      const refused = expect.objectContaining({ name: 'GpuspanError', code: 'GPUSPAN_OPTION', message });
+      expect(() => configure(options, env)).toThrow(refused);
+    }
+  });
+
+  it('accepts a plain object of another realm and one without a prototype', () => {
+    const foreign = runInNewContext('({ level: 1, worker: { label: "a" }, resourceAttributes: { a: 1 } })');
+    expect(configure(foreign, ON).level).toBe(1);
+    expect(configure(Object.assign(Object.create(null), { level: 3 }), ON).level).toBe(3);
   });
 
   it('uses nothing that it has not checked: what an object inherits is ignored', () => {

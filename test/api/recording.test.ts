@@ -328,6 +328,21 @@ describe('the scope helper', () => {
     expect(fake.take()).toEqual(['begin 1/one', `endWith 101 ${ended}`, 'begin 1/one', `endWith 102 ${ended}`]);
   });
 
+  it('ends with error status when a thenable cannot be waited for, and passes the error on', () => {
+    const request = live();
+    const error = new TypeError('no then');
+    const fails = (): never => {
+      throw error;
+    };
+    const getter = Object.defineProperty({}, 'then', { get: fails });
+    // biome-ignore lint/suspicious/noThenProperty: a thenable is what this is about.
+    const method = { then: fails };
+    expect(() => request.slice(stages.one, () => getter)).toThrow(error);
+    expect(() => request.slice(stages.one, () => method)).toThrow(error);
+    const ended = "status(2 'no then') exception('TypeError' 'no then')";
+    expect(fake.take()).toEqual(['begin 1/one', `endWith 101 ${ended}`, 'begin 1/one', `endWith 102 ${ended}`]);
+  });
+
   it('makes siblings of concurrent children that name its token', async () => {
     const request = live();
     await request.slice(stages.one, async (parent) => {

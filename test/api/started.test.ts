@@ -139,6 +139,15 @@ describe('a request', () => {
     }
   });
 
+  it('is aborted when what a trace returns cannot be waited for, and passes the error on', async () => {
+    const fails = () => {
+      throw new RangeError('no then');
+    };
+    const body = () => Object.defineProperty({}, 'then', { get: fails });
+    expect(() => tracer.trace({ name: 'unwaitable' }, body)).toThrow(RangeError);
+    expect((await named('unwaitable')).status).toMatchObject({ code: 2, message: 'no then' });
+  });
+
   it('is finished when the promise of a trace resolves', async () => {
     expect(await tracer.trace({ name: 'later' }, async (request) => request.level)).toBe(2);
     await named('later');

@@ -69,6 +69,33 @@ describe('the destination', () => {
     ]);
   });
 
+  it.each([
+    ['TIMEOUT', 'soon', 'a number of milliseconds above 0; using 10000'],
+    ['TRACES_TIMEOUT', '0', 'a number of milliseconds above 0; using 10000'],
+    ['TIMEOUT', '-5', 'a number of milliseconds above 0; using 10000'],
+    ['TIMEOUT', 'Infinity', 'a number of milliseconds above 0; using 10000'],
+    ['COMPRESSION', 'zstd', 'none or gzip; using none'],
+    ['TRACES_COMPRESSION', 'GZIP', 'none or gzip; using none'],
+  ])('warns once of OTEL_EXPORTER_OTLP_%s=%s, which the exporter would ignore in silence', (name, text, rest) => {
+    const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: LOCAL, [`OTEL_EXPORTER_OTLP_${name}`]: text };
+    const { destination, warnings } = find(environment);
+    expect(destination.kind).toBe('otlp');
+    expect(warnings).toEqual([`OTEL_EXPORTER_OTLP_${name}=${text} is not ${rest}`]);
+  });
+
+  it('names the general variable that is used instead of a bad one for traces, and says nothing of good ones', () => {
+    const general = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: LOCAL,
+      OTEL_EXPORTER_OTLP_TIMEOUT: '2500',
+      OTEL_EXPORTER_OTLP_COMPRESSION: ' gzip ',
+    };
+    expect(find(general).warnings).toEqual([]);
+    expect(find({ ...general, OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: 'x' }).warnings).toEqual([
+      'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=x is not a number of milliseconds above 0; using OTEL_EXPORTER_OTLP_TIMEOUT',
+    ]);
+    expect(find({ OTEL_EXPORTER_OTLP_TIMEOUT: 'x' }).warnings).toEqual([]);
+  });
+
   it.each(['not a url', 'localhost:4318', 'ftp://h:1'])(
     'warns about an endpoint that is no http URL and takes it for unset: %s',
     (text) => {

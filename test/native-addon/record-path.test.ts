@@ -202,6 +202,14 @@ describe('requests and batches', () => {
     }
   });
 
+  it('counts a request that is adopted without a root among the lost owners', () => {
+    lane.bytes.fill(0, SCRATCH.traceId, SCRATCH.previous);
+    const before = native.stats().lostOwners.invalid ?? 0;
+    expect(native.requestAdopt(2)).toBe(NONE);
+    expect(native.stats().lostOwners.invalid).toBe(before + 1);
+    expect(drain()).toEqual([]);
+  });
+
   it('counts a second finish and changes nothing', () => {
     const request = lane.start();
     native.requestFinish(request, 0);

@@ -303,7 +303,8 @@ TEST_F(BatchesTest, KeepsABatchWhileItsGpuSlicesAreOutOrUnread) {
   GpuLane gpu(*segment_, lane);
   const std::vector<uint16_t> members = requests(1);
   const uint16_t batch = define(members);
-  const GpuOrigin origin = recorder_->gpu_origin(batch | kBatchFlag, 1);
+  GpuOrigin origin;
+  ASSERT_TRUE(recorder_->gpu_origin(batch | kBatchFlag, 1, &origin));
   ASSERT_TRUE(gpu.reserve());
   recorder_->batch_launched(batch);
   recorder_->end_batch(batch);

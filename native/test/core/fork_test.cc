@@ -8,6 +8,19 @@ namespace {
 
 using ForkTest = LaneTest;
 
+// In the child: what a reader does round by round, whether or not it holds the lease.
+int read_in_child(Segment& segment) {
+  if (segment.take_snapshot().monotonic_ns == 0) return 1;
+  if (segment.header().snapshots.load(std::memory_order_relaxed) != 0) return 2;
+  uint64_t word;
+  if (segment.read(segment.header().lanes_offset, &word, sizeof word) && word != 0) return 3;
+  if (segment.advance(0, 1, 0, 0)) return 4;
+  const uint32_t ticket = segment.request_flush();
+  if (segment.wait_flushed(ticket, 0)) return 5;
+  segment.flush_done(ticket);
+  return segment.wait_flushed(ticket, 0) ? 0 : 6;
+}
+
 // In the child: every call a recorder has, with what was open before the fork.
 int record_in_child(Segment& segment, Recorder& recorder, uint16_t owner, Token open, uint16_t batch, Handle handle) {
   recorder.end(recorder.begin(owner, 1));
@@ -45,6 +58,14 @@ TEST_F(ForkTest, RecordsNothingInTheChild) {
   recorder_->finish(owner, {});
   EXPECT_EQ(drain().size(), 4u);
   EXPECT_EQ(counts().lost_total(), 0u);
+}
+
+TEST_F(ForkTest, ReadsNothingInTheChild) {
+  recorder_->finish(request(), {});
+  const uint64_t snapshots = segment_->header().snapshots.load(std::memory_order_relaxed);
+  EXPECT_EQ(exit_code_of([this] { return read_in_child(*segment_); }), 0);
+  EXPECT_EQ(segment_->header().snapshots.load(std::memory_order_relaxed), snapshots);
+  EXPECT_EQ(drain().size(), 1u);
 }
 
 TEST_F(ForkTest, SurvivesForksBesideSegmentsThatAreGone) {

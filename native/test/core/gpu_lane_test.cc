@@ -24,7 +24,7 @@ class GpuLaneTest : public LaneTest {
   }
   GpuRecord record(uint16_t owner) {
     GpuRecord record;
-    record.origin = recorder_->gpu_origin(owner, 1);
+    EXPECT_TRUE(recorder_->gpu_origin(owner, 1, &record.origin));
     record.launching_lane = static_cast<uint16_t>(recorder_->index());
     record.stage = stages_[2];
     record.start_ns = 100;
@@ -77,13 +77,15 @@ TEST_F(GpuLaneTest, NamesTheBatchOfABatchsSlice) {
 
 TEST_F(GpuLaneTest, OpensTheWorkerSpanOfARequestThatOnlyLaunches) {
   const uint16_t owner = request();
-  recorder_->gpu_origin(owner, 1);
+  GpuOrigin origin;
+  EXPECT_TRUE(recorder_->gpu_origin(owner, 1, &origin));
   recorder_->finish(owner, {});
   EXPECT_EQ(of_kind(drain(), Kind::kWorker).size(), 1u);
 }
 
 TEST_F(GpuLaneTest, CountsALaunchForAnOwnerThatIsNotOpen) {
-  EXPECT_EQ(recorder_->gpu_origin(5, 1).span_id, 0u);
+  GpuOrigin origin;
+  EXPECT_FALSE(recorder_->gpu_origin(5, 1, &origin));
   EXPECT_EQ(lost(Loss::kClosed), 1u);
 }
 

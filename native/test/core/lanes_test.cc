@@ -111,6 +111,57 @@ TEST_F(LanesTest, LetsEveryOwnerOfALaneDefineBatches) {
   }
 }
 
+// An identity whose every field tells the same number.
+LaneIdentity identity_of(uint16_t n) {
+  const auto rank = static_cast<int16_t>(n);
+  return {.kind = n,
+          .worker_threads_id = n,
+          .label = n,
+          .tp_rank = rank,
+          .pp_rank = rank,
+          .dp_rank = rank,
+          .ep_rank = rank,
+          .gpu_index = n};
+}
+
+// The identity part of a lane's header as a reader copies it; false while a claim writes it.
+bool copy_identity(const Segment& segment, uint64_t lane_offset, std::array<uint16_t, 12>* copy) {
+  constexpr uint64_t kState = offsetof(LaneHeader, state), kIdentity = offsetof(LaneHeader, tid);
+  uint32_t before[2], after[2];  // state, generation
+  segment.read(lane_offset + kState, before, sizeof before);
+  segment.read(lane_offset + kIdentity, copy->data(), sizeof *copy);
+  segment.read(lane_offset + kState, after, sizeof after);
+  return before[1] == after[1] && after[0] != static_cast<uint32_t>(LaneState::kFree);
+}
+
+// For ThreadSanitizer too: drained lanes are claimed again while a reader and `stats` look.
+TEST_F(LanesTest, NeverShowsAMixtureOfTwoIdentities) {
+  const auto claim_as = [this](uint16_t n) {
+    LaneMemory lane;
+    std::string error;
+    ASSERT_TRUE(segment_->claim_lane(identity_of(n), &lane, &error)) << error;
+    ASSERT_EQ(lane.index, 1u);
+    uint32_t tid;
+    EXPECT_EQ(segment_->identity(1, &tid).gpu_index, n);
+    EXPECT_EQ(tid, static_cast<uint32_t>(gettid()));
+    segment_->orphan_lane(1);
+  };
+  claim_as(0);
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> whole{0};
+  std::thread reader([&] {
+    std::array<uint16_t, 12> copy;
+    while (!stop.load(std::memory_order_relaxed)) {
+      if (!copy_identity(*segment_, reader_->lane_offset(1), &copy)) continue;
+      whole.fetch_add(1, std::memory_order_relaxed);
+      for (const size_t field : {2u, 5u, 6u, 7u, 8u, 9u, 10u}) EXPECT_EQ(copy[field], copy[4]) << field;
+    }
+  });
+  for (uint16_t i = 0; i < 2000 || whole.load(std::memory_order_relaxed) < 100; ++i) claim_as(i % 1000);
+  stop.store(true, std::memory_order_relaxed);
+  reader.join();
+}
+
 // What ThreadSanitizer is to look at: nothing but the generation tells the reader that it may.
 TEST_F(LanesTest, ShowsWhoClaimedALaneToWhoeverSeesItsGeneration) {
   std::atomic<uint32_t> tid{0};
@@ -163,7 +214,7 @@ TEST_F(LanesTest, KeepsALaneWhoseGpuSlicesAreUnreadOutOfReuse) {
   const auto producer = claim();
   const uint16_t owner = producer->start_request({}, {});
   GpuRecord record;
-  record.origin = producer->gpu_origin(owner, 1);
+  ASSERT_TRUE(producer->gpu_origin(owner, 1, &record.origin));
   record.launching_lane = static_cast<uint16_t>(producer->index());
   ASSERT_TRUE(gpu.reserve());
   gpu.write(record);

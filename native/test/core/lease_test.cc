@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The reader's lease and the flush hand-shake, alone and in races.
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
 #include <atomic>
 #include <thread>
 
@@ -73,6 +78,32 @@ TEST_F(LeaseTest, WaitsForTheTicketItAskedFor) {
   EXPECT_TRUE(segment_->wait_flushed(ticket, 60'000));
   reader.join();
   EXPECT_TRUE(segment_->wait_flushed(ticket, 0));
+}
+
+// From here on futex(2) fails in this process. False: it cannot be made to.
+bool refuse_futex() {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter = {static_cast<unsigned short>(std::size(program)), program};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+TEST_F(LeaseTest, StopsWaitingAtTheDeadlineThoughTheSystemRefusesToWait) {
+  constexpr int kNoSandbox = 77;
+  const int code = exit_code_of([this] {
+    alarm(60);  // ends a child that waits for ever
+    const uint32_t ticket = segment_->request_flush();
+    if (!refuse_futex()) return kNoSandbox;
+    if (segment_->wait_flushed(ticket, 5)) return 1;
+    segment_->flush_done(ticket);
+    return segment_->wait_flushed(ticket, 5) ? 0 : 2;
+  });
+  if (code == kNoSandbox) GTEST_SKIP() << "seccomp filters are not allowed here";
+  EXPECT_EQ(code, 0);
 }
 
 TEST_F(LeaseTest, AnswersEarlierTicketsWithALaterOne) {

@@ -181,6 +181,17 @@ TEST_F(RequestsTest, PutsTheLossesSoFarOnAWorkerSpan) {
   EXPECT_EQ(only(drain(), Kind::kWorker).items(), "losses 4:2 6:1");
 }
 
+TEST_F(RequestsTest, TellsAWorkerSpanOfAnOwnerThatACallerRefusedThoughNothingElseWasLost) {
+  const uint16_t owner = request();
+  recorder_->end(recorder_->begin(owner, stage()));
+  const LaneCounts before = counts();
+  recorder_->lose_owner(Loss::kInvalid);
+  EXPECT_EQ(counts().recorded, before.recorded);  // an owner is no slice
+  EXPECT_EQ(lost_owners(Loss::kInvalid), 1u);
+  recorder_->finish(owner, {});
+  EXPECT_EQ(only(drain(), Kind::kWorker).items(), "losses 14:1");
+}
+
 TEST_F(RequestsTest, ClosesAndFlagsEverythingAtTheEndOfALane) {
   const uint16_t a = request(), b = request(), left = request();
   const uint16_t members[] = {a, b};

@@ -113,6 +113,23 @@ TEST_F(FailureTest, EverythingOutstandingIsLostWhenTheDeviceDies) {
   EXPECT_EQ(resolver_lost(Loss::kGpuDevice), 61u);
 }
 
+TEST_F(FailureTest, TellsThatTheDeviceDiedThoughTheProcessStopsBeforeTheNextPoll) {
+  make_segment(4096);
+  ScriptedTimer* script = use_scripted(log);
+  Producer producer(*segment_, *gpu_);
+  Stream& on = stream(0x10);
+  script->hold_after(0x10, 0);
+  EXPECT_TRUE(launch(producer, on));
+  const int told = lines.load();
+  script->fail(Call::kBegin, ScriptedTimer::kAlways);
+  for (uint32_t i = 0; i < kFailuresUntilDead; ++i) EXPECT_FALSE(launch(producer, on));
+  gpu_->stop(0);
+  EXPECT_NE(gpu_->failure(), nullptr);
+  EXPECT_EQ(lines.load(), told + 1);
+  EXPECT_EQ(resolver_lost(Loss::kGpuDevice), 1u);
+  EXPECT_EQ(resolver_lost(Loss::kGpuShutdown), 0u);
+}
+
 TEST_F(FailureTest, ARefusalOfTheStreamNeverKillsTheDevice) {
   ScriptedTimer* script = use_scripted(log);
   Producer producer(*segment_, *gpu_);
