@@ -31,6 +31,8 @@ void watch_for_fork() {
 // The streams of the process by handle. Never shrinks: slices in flight point into it.
 class StreamTable {
  public:
+  explicit StreamTable(Dictionary& dictionary) : dictionary_(dictionary) {}
+
   Stream* open(DeviceTimer& timer, uint64_t handle, std::string* error) {
     std::lock_guard lock(mutex_);
     const auto known = streams_.find(handle);
@@ -42,10 +44,13 @@ class StreamTable {
     std::unique_ptr<Stream> stream = timer.open_stream(handle, error);
     if (stream == nullptr) return nullptr;
     stream->index = static_cast<uint16_t>(streams_.size());
+    const std::string uuid = timer.device_uuid(stream->device);
+    if (!uuid.empty()) stream->device_uuid = dictionary_.intern(EntryKind::kString, 0, 0, uuid).id;
     return streams_.emplace(handle, std::move(stream)).first->second.get();
   }
 
  private:
+  Dictionary& dictionary_;
   std::mutex mutex_;
   std::map<uint64_t, std::unique_ptr<Stream>> streams_;
 };
@@ -53,7 +58,7 @@ class StreamTable {
 std::unique_ptr<Gpu> Gpu::create(Segment& segment, std::unique_ptr<DeviceTimer> timer, std::string reason, GpuLog log) {
   std::unique_ptr<Gpu> gpu(new Gpu);
   gpu->reason_ = std::move(reason);
-  gpu->streams_ = std::make_unique<StreamTable>();
+  gpu->streams_ = std::make_unique<StreamTable>(segment.dictionary());
   gpu->state_ = std::make_unique<GpuState>(segment);
   if (timer == nullptr) return gpu;
 
