@@ -122,7 +122,8 @@ const record = fc
   .map((drawn): TestRecord => {
     const items = payload();
     const gpu = drawn.kind === Kind.gpu || drawn.kind === Kind.batchGpuSlice;
-    if (gpu) items.gpu(drawn.start - 1n, 1 + (drawn.tail[1] % 4), drawn.tail[2], drawn.span, drawn.uuid, drawn.sampling);
+    if (gpu)
+      items.gpu(drawn.start - 1n, 1 + (drawn.tail[1] % 4), drawn.tail[2], drawn.span, drawn.uuid, drawn.sampling);
     if (drawn.kind === Kind.batchGpuSlice) items.batchRef(0, 1, 7);
     for (const add of [...drawn.attributes, ...drawn.extras]) add(items);
     const [bound, stream, lane] = drawn.tail;
