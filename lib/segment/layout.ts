@@ -6,9 +6,9 @@
 
 /** "GPUSPAN1" in memory order. */
 export const SEGMENT_MAGIC = 0x314e_4150_5355_5047n;
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 /** layout_signature() of layout.h: the struct sizes and constants of that version, folded together. */
-export const LAYOUT_SIGNATURE = 0x7bed_1503;
+export const LAYOUT_SIGNATURE = 0x33e4_5eb8;
 export const HEADER_BYTES = 4096;
 
 export const SLOT_BYTES = 64;
@@ -57,7 +57,7 @@ export const CLOCK_KIND = { monotonic: 1, tsc: 2, cntvct: 3 } as const;
 export const ENTRY = { word: 0, module: 4, text: 8, bytes: 272, maxText: 255 } as const;
 
 /** Snapshot. */
-export const SNAPSHOT = { ticks: 0, monotonic: 8, realtime: 16, bytes: 32 } as const;
+export const SNAPSHOT = { ticks: 0, monotonic: 8, realtime: 16, boottimeOffset: 32, bytes: 40 } as const;
 
 /** LaneHeader. */
 export const LANE = {

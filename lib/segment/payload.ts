@@ -38,6 +38,10 @@ export interface PayloadGpu {
   /** The caller's handle, as two u32 halves. */
   readonly streamLow: number;
   readonly streamHigh: number;
+  /** The device's UUID; undefined when it is not known. */
+  readonly uuid: string | undefined;
+  /** Slices that this one stands for; 1: all were recorded. */
+  readonly sampling: number;
 }
 
 export interface PayloadBatchRef {
@@ -228,12 +232,16 @@ export class Payload {
   }
 
   private readGpu(): boolean {
-    if (!this.has(19)) return false;
+    if (!this.has(23)) return false;
     const launchLow = this.u32();
     const launchHigh = this.u32();
     const source = this.u8();
     const device = this.u16();
-    this.gpu = { launchLow, launchHigh, source, device, streamLow: this.u32(), streamHigh: this.u32() };
+    const streamLow = this.u32();
+    const streamHigh = this.u32();
+    const id = this.u16();
+    const uuid = id === 0 ? undefined : this.dictionary.text(id);
+    this.gpu = { launchLow, launchHigh, source, device, streamLow, streamHigh, uuid, sampling: this.u16() };
     return true;
   }
 

@@ -7,11 +7,13 @@ import { HEADER, SNAPSHOT } from './layout';
 import type { SegmentHeader } from './header';
 import type { SegmentSource } from './source';
 
-/** One bracketed reading of the three clocks. */
+/** One bracketed reading of the clocks, in ticks and ns. */
 export interface Snapshot {
   readonly ticks: bigint;
   readonly monotonic: bigint;
   readonly realtime: bigint;
+  /** CLOCK_BOOTTIME - CLOCK_MONOTONIC: grows by what the machine was suspended. */
+  readonly boottimeOffset: bigint;
 }
 
 export class SnapshotReader {
@@ -47,6 +49,7 @@ export class SnapshotReader {
         ticks: view.getBigUint64(SNAPSHOT.ticks, true),
         monotonic: view.getBigUint64(SNAPSHOT.monotonic, true),
         realtime: view.getBigInt64(SNAPSHOT.realtime, true),
+        boottimeOffset: view.getBigInt64(SNAPSHOT.boottimeOffset, true),
       });
     }
     return snapshots;

@@ -9,7 +9,6 @@ import type { TimedEvent } from '@opentelemetry/sdk-trace-base';
 import { FLAG, KIND, SLOT_WORD } from '../segment/layout';
 import type { BatchEntry, BatchMember, MemberReader } from '../segment/members';
 import type { Payload, PayloadColumn } from '../segment/payload';
-import { difference } from '../segment/position';
 import type { RingReader } from '../segment/ring-reader';
 import { timedEvents } from './events';
 import { GpuspanSpan, SAMPLED, type SpanOrigin } from './gpuspan-span';
@@ -156,7 +155,7 @@ export class BatchExpander {
     if ((this.ring.flags & FLAG.monotonic) === 0) {
       const at = this.ring.base + SLOT_WORD.start;
       const { words } = this.ring;
-      return difference(words[at]! >>> 0, words[at + 1]! >>> 0, member.leftLow, member.leftHigh) < 0;
+      return this.clock.ticksPrecede(words[at]! >>> 0, words[at + 1]! >>> 0, member.leftLow, member.leftHigh);
     }
     const left = this.clock.at(member.leftLow, member.leftHigh, false);
     return (left[0] - slice.since[0]) * 1e9 + (left[1] - slice.since[1]) > CLOCK_MARGIN_NANOS;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The attributes of a GPU slice: where its times come from, how far they can be off, and when it was launched.
+// The attributes of a GPU slice: where its times come from, how far they can be off, when it was launched and on
+// what device, and how many slices it stands for.
 
 import type { Attributes, HrTime } from '@opentelemetry/api';
 
@@ -20,7 +21,7 @@ export interface GpuTimes {
 
 export function gpuAttributes(own: Attributes, gpu: PayloadGpu, times: GpuTimes): Attributes {
   const { launch, start } = times;
-  return {
+  const all: Attributes = {
     ...own,
     'gpu.time.source': SOURCES[gpu.source] ?? 'unknown',
     'gpu.time.bound_ns': times.boundNanos,
@@ -30,6 +31,9 @@ export function gpuAttributes(own: Attributes, gpu: PayloadGpu, times: GpuTimes)
     'gpu.launch_time_ns': epochText(launch),
     'gpu.queue_delay_ns': (start[0] - launch[0]) * 1e9 + (start[1] - launch[1]),
   };
+  if (gpu.uuid !== undefined) all['gpu.uuid'] = gpu.uuid;
+  if (gpu.sampling > 1) all['gpu.sampling_ratio'] = gpu.sampling;
+  return all;
 }
 
 // Text, because a double holds epoch nanoseconds only to the nearest 256.

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which traces keep the clock they began with. When realtime steps while a request is open, its later slices would
-// lie before its earlier ones, or hours behind them; so the whole trace goes on in the epoch it began in. Costs
-// nothing until the first step; at a step the tables of open requests and batches say who is affected.
+// Which traces keep the clock they began with. When realtime is stepped or the machine suspended while a request is
+// open, its later slices would lie before its earlier ones, or hours behind them; so the whole trace goes on in the
+// epoch it began in. Costs nothing until the first break; at a break the tables of open requests and batches say who
+// is affected.
 
 import type { SegmentHeader } from '../segment/header';
 import { OwnerReader } from '../segment/owners';
 import { WORD } from '../segment/position';
 import type { SegmentSource } from '../segment/source';
-import type { ClockSteps } from '../timeline/steps';
+import type { Timeline } from '../timeline/timeline';
 
 export class HeldTraces {
   private readonly owners: OwnerReader;
@@ -18,7 +19,7 @@ export class HeldTraces {
   constructor(
     source: SegmentSource,
     header: SegmentHeader,
-    private readonly steps: ClockSteps,
+    private readonly timeline: Timeline,
   ) {
     this.owners = new OwnerReader(source, header);
   }
@@ -28,13 +29,14 @@ export class HeldTraces {
    * no longer open is forgotten, so that the memory stays that of the tables.
    */
   hold(lanes: number): void {
-    const { held, steps } = this;
+    const { held, timeline } = this;
+    const { epoch } = timeline.steps;
     const open = new Map<number, number>();
     for (let lane = 0; lane < lanes; lane++) {
       this.owners.forEach(lane, ({ trace, startLow, startHigh }) => {
         const key = keyOf(trace[0], trace[1]);
-        const began = Math.min(steps.epochAt(startLow, startHigh, false), held.get(key) ?? Infinity);
-        if (began < steps.epoch) open.set(key, Math.min(began, open.get(key) ?? Infinity));
+        const began = Math.min(timeline.epochAt(startLow, startHigh, false), held.get(key) ?? Infinity);
+        if (began < epoch) open.set(key, Math.min(began, open.get(key) ?? Infinity));
       });
     }
     this.held = open;

@@ -203,7 +203,7 @@ export class SpanPipeline {
     const timeline = new Timeline(first, header.clockHz);
     const members = new MemberReader(source, header);
     const { expandLevel } = this.options;
-    const held = new HeldTraces(source, header, timeline.steps);
+    const held = new HeldTraces(source, header, timeline);
     const clock = new RecordClock(ring, timeline, held);
     const batches = new BatchExpander(origin, expandLevel, members, ring, payload, clock, traceIds);
     const workers = new WorkerDescriptions(dictionary);

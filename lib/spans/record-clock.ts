@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Times of the ring reader's current record, on the clock its trace keeps: realtime at the stamp, or for a trace that
-// was open when realtime stepped, realtime as it would have gone on without the step.
+// was open when realtime stepped or the machine was suspended, realtime as it would have gone on without that.
 
 import type { HrTime } from '@opentelemetry/api';
 import type { TimedEvent } from '@opentelemetry/sdk-trace-base';
 
 import { FLAG, SLOT_WORD } from '../segment/layout';
-import { difference } from '../segment/position';
 import type { RingReader } from '../segment/ring-reader';
-import { addNanos } from '../timeline/scale';
+import { steppedNanos } from '../timeline/breaks';
 import type { Timeline } from '../timeline/timeline';
 import type { HeldTraces } from './held-traces';
 
@@ -17,6 +16,10 @@ import type { HeldTraces } from './held-traces';
 export const STEP_EVENT = 'gpuspan.clock.step';
 /** Its attribute: by how much, in ns; decimal text beyond 2^53. */
 export const STEP_CHANGE = 'gpuspan.clock.change_ns';
+/** The event that says the machine was suspended meanwhile. */
+export const SUSPEND_EVENT = 'gpuspan.clock.suspend';
+/** Its attribute: for how long, in ns; decimal text beyond 2^53. */
+export const SUSPENDED = 'gpuspan.clock.suspended_ns';
 
 export class RecordClock {
   private epoch: number | undefined;
@@ -61,36 +64,51 @@ export class RecordClock {
     const high = words[at + 1]! >>> 0;
     const monotonic = this.isMonotonic();
     const end = this.at(low, high, monotonic);
-    if (end[0] > start[0] || (end[0] === start[0] && end[1] >= start[1])) return end;
-    const startLow = words[base + SLOT_WORD.start]! >>> 0;
-    const startHigh = words[base + SLOT_WORD.start + 1]! >>> 0;
-    const counts = Math.max(0, difference(low, high, startLow, startHigh));
-    return addNanos(start[0], start[1], this.timeline.duration(startLow, startHigh, monotonic, counts));
+    if (isInOrder(start, end)) return end;
+    const epoch = Math.min(this.epochAt(SLOT_WORD.start), this.epoch ?? Infinity);
+    const endThere = this.timeline.toEpochIn(epoch, low, high, monotonic);
+    return isInOrder(start, endThere) ? endThere : start;
   }
 
-  /** One event for each step of realtime within the record. */
+  /** Whether ticks `a` were counted before ticks `b`. */
+  ticksPrecede(aLow: number, aHigh: number, bLow: number, bHigh: number): boolean {
+    return this.timeline.ticksPrecede(aLow, aHigh, bLow, bHigh);
+  }
+
+  /** One event for each suspend, and one for each step of realtime, within the record. */
   stepEvents(): TimedEvent[] {
     const { steps } = this.timeline;
     if (steps.epoch === 0) return [];
-    const { words, base } = this.ring;
-    const epochAt = (at: number): number =>
-      steps.epochAt(words[base + at]! >>> 0, words[base + at + 1]! >>> 0, this.isMonotonic());
     const events: TimedEvent[] = [];
-    const last = epochAt(SLOT_WORD.end);
-    for (let epoch = epochAt(SLOT_WORD.start); epoch < last; epoch++) {
+    const last = this.epochAt(SLOT_WORD.end);
+    for (let epoch = this.epochAt(SLOT_WORD.start); epoch < last; epoch++) {
       const step = steps.after(epoch);
       if (step === undefined) continue;
-      const change = Number(step.changeNanos);
-      events.push({
-        name: STEP_EVENT,
-        time: this.at(step.monotonicLow, step.monotonicHigh, true),
-        attributes: { [STEP_CHANGE]: Number.isSafeInteger(change) ? change : String(step.changeNanos) },
-      });
+      const time = this.at(step.monotonicLow, step.monotonicHigh, true);
+      const { suspendedNanos } = step;
+      const stepped = steppedNanos(step);
+      if (suspendedNanos > 0n)
+        events.push({ name: SUSPEND_EVENT, time, attributes: { [SUSPENDED]: toValue(suspendedNanos) } });
+      if (stepped !== 0n) events.push({ name: STEP_EVENT, time, attributes: { [STEP_CHANGE]: toValue(stepped) } });
     }
     return events;
+  }
+
+  private epochAt(word: number): number {
+    const { words, base } = this.ring;
+    return this.timeline.epochAt(words[base + word]! >>> 0, words[base + word + 1]! >>> 0, this.isMonotonic());
   }
 
   private isMonotonic(): boolean {
     return (this.ring.flags & FLAG.monotonic) !== 0;
   }
+}
+
+function isInOrder(earlier: HrTime, later: HrTime): boolean {
+  return later[0] > earlier[0] || (later[0] === earlier[0] && later[1] >= earlier[1]);
+}
+
+function toValue(nanos: bigint): number | string {
+  const value = Number(nanos);
+  return Number.isSafeInteger(value) ? value : String(nanos);
 }

@@ -17,9 +17,13 @@ export interface ScalePoint {
   readonly nanos: number;
   /** Nanoseconds a count from here to the next point; of the last point: beyond it. */
   readonly slope: number;
+  /** Most nanoseconds from here on, however many counts. */
+  readonly limit: number;
 }
 
 const SECOND = 1e9;
+const SECOND_BIGINT = 1_000_000_000n;
+const WORD_MASK = 0xffff_ffffn;
 // What OTLP can carry: fixed64 nanoseconds, so 0 to about the year 2554. Only damaged segments get there.
 const LAST_SECOND = 18_446_744_072;
 // 52 days from the nearest snapshot; below it the division by SECOND is exact enough to floor.
@@ -35,21 +39,21 @@ export class Scale {
     this.slopeBefore = points[0]!.slope;
   }
 
-  /** Replaces the last point (whose slope was a guess) and appends one. */
-  extend(last: ScalePoint, next: ScalePoint): void {
-    this.points[this.points.length - 1] = last;
-    this.points.push(next);
+  /** Replaces the last point's slope, which was a guess, and limit. */
+  settle(slope: number, limit: number): void {
+    const last = this.points.length - 1;
+    this.points[last] = { ...this.points[last]!, slope, limit };
+  }
+
+  push(point: ScalePoint): void {
+    this.points.push(point);
   }
 
   toEpoch(low: number, high: number): HrTime {
     const point = this.points[this.find(low, high)]!;
     const counts = difference(low, high, point.low, point.high);
-    return addNanos(point.seconds, point.nanos, counts * (counts < 0 ? this.slopeBefore : point.slope));
-  }
-
-  /** How long `counts` lasted at the rate that held at (low, high). */
-  nanosAt(low: number, high: number, counts: number): number {
-    return counts * this.points[this.find(low, high)]!.slope;
+    const nanos = counts * (counts < 0 ? this.slopeBefore : point.slope);
+    return addNanos(point.seconds, point.nanos, nanos > point.limit ? point.limit : nanos);
   }
 
   // Index of the last point at or before the stamp, else the first. Stamps come nearly sorted, so try the last hit.
@@ -75,6 +79,24 @@ export class Scale {
     this.latest = from;
     return from;
   }
+}
+
+/** The point at which the counter shows `counter` and realtime is `realtime`, in epoch ns. */
+export function makePoint(counter: bigint, realtime: bigint, slope: number): ScalePoint {
+  let seconds = realtime / SECOND_BIGINT;
+  let nanos = realtime % SECOND_BIGINT;
+  if (nanos < 0n) {
+    seconds -= 1n;
+    nanos += SECOND_BIGINT;
+  }
+  return {
+    low: Number(counter & WORD_MASK),
+    high: Number(counter >> 32n),
+    seconds: Number(seconds),
+    nanos: Number(nanos),
+    slope,
+    limit: Infinity,
+  };
 }
 
 /** Epoch time plus `offset` nanoseconds, rounded to a whole one and kept within what OTLP can carry. */

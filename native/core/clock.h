@@ -44,8 +44,8 @@ class Clock {
   bool counts() const noexcept { return kind_ != ClockKind::kMonotonic; }
   uint64_t now() const noexcept { return kind_ == ClockKind::kMonotonic ? monotonic_ns() : read_counter(); }
 
-  // Ticks and both POSIX clocks at one moment: `rounds` brackets (monotonic, ticks, realtime, monotonic) of which
-  // the narrowest is kept. Takes about 100 ns a round.
+  // Ticks and the POSIX clocks at one moment: `rounds` brackets (monotonic, boottime, ticks, realtime, monotonic) of
+  // which the narrowest is kept. Takes about 125 ns a round.
   Snapshot snapshot(int rounds = 8) const noexcept;
 
   // The counter only where the kernel's own clocksource is it and the CPU says it is invariant; `kTsc` asks

@@ -11,7 +11,6 @@
 namespace gpuspan {
 namespace {
 
-constexpr uint32_t kGpuItemBytes = 1 + 8 + 1 + 2 + 8;
 constexpr uint32_t kBatchRefBytes = 1 + 2 + 2 + 4;
 constexpr uint32_t kSlotsPerSlice = 1 + continuations_for(kGpuItemBytes + kBatchRefBytes + kMaxGpuAttributes);
 static_assert(kSlotsPerSlice - 1 <= kMaxSliceContinuations);
@@ -33,6 +32,8 @@ uint32_t encode(const GpuRecord& record, uint8_t* buffer) noexcept {
   at = put(at, record.source);
   at = put(at, record.device);
   at = put(at, record.stream_handle);
+  at = put(at, record.device_uuid);
+  at = put(at, record.sampling);
   if (record.origin.batch != kNone) {
     at = put(at, Item::kBatchRef);
     at = put(at, record.launching_lane);

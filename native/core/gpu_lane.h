@@ -27,9 +27,11 @@ struct GpuRecord {
   uint64_t launch_ns = 0;
   GpuSource source = GpuSource::kNone;
   uint16_t device = 0;
-  uint16_t stream = 0;  // index
+  uint16_t device_uuid = 0;  // dictionary id of its UUID; 0: unknown
+  uint16_t stream = 0;       // index
   uint64_t stream_handle = 0;
-  Payload attributes;  // at most kMaxGpuAttributes bytes
+  uint16_t sampling = 1;  // slices that this one stands for; 1: all were recorded
+  Payload attributes;     // at most kMaxGpuAttributes bytes
 };
 
 // Slots reserved for each GPU slice: the record, its kGpu and kBatchRef items and this much of attributes.

@@ -18,7 +18,7 @@
 namespace gpuspan {
 
 inline constexpr uint64_t kSegmentMagic = 0x314e415053555047;  // "GPUSPAN1" in memory order
-inline constexpr uint32_t kLayoutVersion = 1;
+inline constexpr uint32_t kLayoutVersion = 2;
 
 inline constexpr uint32_t kSlotBytes = 64;
 inline constexpr uint32_t kMaxStringBytes = 255;
@@ -99,7 +99,9 @@ enum class Item : uint8_t {
   // event u16, time u64 (ticks, or CLOCK_MONOTONIC ns if flags bit 0), flags u8, n u8; then n attribute items
   kEvent = 5,
   kStatus = 6,  // code u8 (1 ok, 2 error), length u8, message
-  kGpu = 7,     // launch u64 (CLOCK_MONOTONIC ns), source u8 (GpuSource), device u16, stream u64 (the caller's handle)
+  // launch u64 (CLOCK_MONOTONIC ns), source u8 (GpuSource), device u16, stream u64 (the caller's handle), device's UUID
+  // u16 (dictionary id; 0 unknown), sampling u16 (slices that this one stands for; 1: all were recorded)
+  kGpu = 7,
   kBatchRef = 8,     // lane u16, batch u16, generation u32: where the members of a batch slice are
   kColumn = 9,       // key u16, width u8 (1 i8, 2 i16, 4 i32, 8 f64), count u16, values: one per member of the batch
   kName = 10,        // length u8, bytes: the name of a root span
@@ -210,9 +212,11 @@ struct Snapshot {
   uint64_t ticks;
   uint64_t monotonic_ns;
   int64_t realtime_ns;
-  uint64_t bracket_ns;  // width of the bracket the three were read in
+  uint64_t bracket_ns;         // width of the bracket they were read in
+  int64_t boottime_offset_ns;  // CLOCK_BOOTTIME - CLOCK_MONOTONIC: grows by what the machine was suspended
 };
-static_assert(sizeof(Snapshot) == 32);
+static_assert(sizeof(Snapshot) == 40);
+static_assert(offsetof(Snapshot, realtime_ns) == 16 && offsetof(Snapshot, boottime_offset_ns) == 32);
 
 // What the reader did with what it consumed; published by the lease holder for `tracer.stats()`.
 struct ReaderAccount {

@@ -41,7 +41,7 @@ uint32_t unchecked_bytes(Item item, const uint8_t* data, uint32_t size) noexcept
     case Item::kStatus:
       return 3u + data[2];
     case Item::kGpu:
-      return 1 + 8 + 1 + 2 + 8;
+      return kGpuItemBytes;
     case Item::kBatchRef:
       return 1 + 2 + 2 + 4;
     case Item::kColumn:

@@ -18,6 +18,9 @@ struct Payload {
   uint8_t flags = 0;  // slot flags earned while encoding: kFlagTruncated, kFlagDropped
 };
 
+// A kGpu item: its type, launch, source, device, stream, UUID and sampling.
+inline constexpr uint32_t kGpuItemBytes = 1 + 8 + 1 + 2 + 8 + 2 + 2;
+
 inline constexpr uint32_t kBlockBytes = sizeof(Block::bytes);
 inline constexpr PayloadChain kEmptyChain = {kNone, kNone, 0, 0};
 

@@ -19,11 +19,12 @@ namespace gpuspan {
 
 // A caller's stream, validated once; never destroyed, so that in-flight entries may point to it.
 struct Stream {
-  uint64_t handle = 0;    // CUstream, cl_command_queue: the caller's number
-  uint16_t index = 0;     // process-wide
-  uint16_t device = 0;    // index of the device it belongs to
-  uint64_t key = 0;       // DeviceTimer::stream_key at opening
-  void* state = nullptr;  // the device timer's own
+  uint64_t handle = 0;       // CUstream, cl_command_queue: the caller's number
+  uint16_t index = 0;        // process-wide
+  uint16_t device = 0;       // index of the device it belongs to
+  uint16_t device_uuid = 0;  // dictionary id of that device's UUID; 0: unknown. Set by whoever opens the stream
+  uint64_t key = 0;          // DeviceTimer::stream_key at opening
+  void* state = nullptr;     // the device timer's own
 };
 
 // Two device events of one GPU slice; what they hold is the device timer's business.
@@ -51,9 +52,9 @@ struct alignas(64) InFlight {
   uint16_t launching_lane = 0;
   uint16_t attribute_bytes = 0;
   uint8_t flags = 0;
-  uint16_t sampling = 1;   // this slice stands for so many
-  uint32_t epoch = 0;      // the device timer's own: which of its clocks was running at launch
+  uint32_t epoch = 0;           // the device timer's own: which of its clocks was running at launch
   Loss outcome = Loss::kCount;  // anything else: the slice is lost already, and why
+  uint16_t sampling = 1;        // slices that this one stands for; 1: all were recorded
   uint8_t attributes[kMaxGpuAttributes];
 };
 static_assert(offsetof(InFlight, attributes) <= 128);
@@ -81,6 +82,12 @@ class DeviceTimer {
   virtual GpuSource source() const noexcept = 0;
   // For humans: "OpenCL, Portable Computing Language, pthread-...".
   virtual std::string description() const = 0;
+  // Set-up: the UUID of a device by its index, in NVIDIA's form "GPU-xxxxxxxx-xxxx-..." or "MIG-..."; empty when the
+  // library does not tell it. Asked once a stream, after `open_stream`.
+  virtual std::string device_uuid(uint16_t device) const {
+    (void)device;
+    return {};
+  }
 
   // Set-up. Null with `error`, a sentence that names the handle and the remedy, when the stream cannot be timed
   // (not a queue, profiling off, out-of-order, another library's object). Never crashes on a made-up handle.
@@ -89,8 +96,6 @@ class DeviceTimer {
   virtual bool still_names(const Stream&) noexcept { return true; }
   // Resolver thread, once for each stream that was opened and before its first slice. False with `error`, a sentence.
   virtual bool prepare(Stream&, std::string*) { return true; }
-  // What `index` of a stream's device is called everywhere, "GPU-...", or "" when nothing is.
-  virtual std::string device_uuid(uint16_t) const { return {}; }
 
   // Record path: tells apart the streams that one handle names. CUDA's default streams are each context's own.
   virtual uint64_t stream_key(uint64_t handle) const noexcept { return handle; }

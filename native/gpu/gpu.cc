@@ -32,6 +32,8 @@ void watch_for_fork() {
 // The streams of the process. Never shrinks: slices in flight point into it.
 class StreamTable {
  public:
+  explicit StreamTable(Dictionary& dictionary) : dictionary_(dictionary) {}
+
   Stream* open(DeviceTimer& timer, Resolver& resolver, uint64_t handle, std::string* error) {
     std::lock_guard lock(mutex_);
     const uint64_t key = timer.stream_key(handle);
@@ -47,11 +49,14 @@ class StreamTable {
     stream->key = key;
     stream = resolver.prepare(std::move(stream), error);
     if (stream == nullptr) return nullptr;
+    const std::string uuid = timer.device_uuid(stream->device);
+    if (!uuid.empty()) stream->device_uuid = dictionary_.intern(EntryKind::kString, 0, 0, uuid).id;
     by_key_[key] = stream.get();
     return streams_.emplace_back(std::move(stream)).get();
   }
 
  private:
+  Dictionary& dictionary_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::map<uint64_t, Stream*> by_key_;
@@ -60,7 +65,7 @@ class StreamTable {
 std::unique_ptr<Gpu> Gpu::create(Segment& segment, std::unique_ptr<DeviceTimer> timer, std::string reason, GpuLog log) {
   std::unique_ptr<Gpu> gpu(new Gpu);
   gpu->reason_ = std::move(reason);
-  gpu->streams_ = std::make_unique<StreamTable>();
+  gpu->streams_ = std::make_unique<StreamTable>(segment.dictionary());
   gpu->state_ = std::make_unique<GpuState>(segment);
   if (timer == nullptr) return gpu;
 

@@ -73,8 +73,8 @@ Token ThreadLauncher::launch(uint16_t owner, uint16_t stage, Stream& stream) noe
   slice.launching_lane = table_->launching_lane();
   slice.attribute_bytes = 0;
   slice.flags = 0;
-  slice.sampling = 1;
   slice.outcome = Loss::kCount;
+  slice.sampling = 1;
   const Loss result = state_.timer->begin(slice);
   if (result != Loss::kCount) {
     note(result);

@@ -146,8 +146,10 @@ void Resolver::write(InFlight& slice, const StreamInterval& interval) {
   record.launch_ns = slice.times.begin_before;
   record.source = state_.timer->source();
   record.device = slice.stream->device;
+  record.device_uuid = slice.stream->device_uuid;
   record.stream = slice.stream->index;
   record.stream_handle = slice.stream->handle;
+  record.sampling = slice.sampling;
   record.attributes = {slice.attributes, slice.attribute_bytes};
   lane_->write(record);
 }

@@ -32,8 +32,9 @@ describe('a segment header', () => {
   const u64 = (at: number, value: bigint) => (bytes: Buffer) => bytes.writeBigUInt64LE(value, at);
   test.each([
     ['the magic', u32(0, 0), /does not begin with GPUSPAN1/],
-    ['a newer version', u32(8, 2), /layout version 2, and this gpuspan reads version 1/],
-    ['other structures', u32(12, 5), /structures are not those of layout version 1/],
+    ['an older version', u32(8, 1), /layout version 1, and this gpuspan reads version 2/],
+    ['a newer version', u32(8, 3), /layout version 3, and this gpuspan reads version 2/],
+    ['other structures', u32(12, 5), /structures are not those of layout version 2/],
     ['a total beyond the source', u64(16, 1n << 40n), /but has/],
     ['a total of less than a header', u64(16, 100n), /but has/],
     ['an unknown clock', u32(28, 9), /clock 9 is unknown/],

@@ -25,8 +25,8 @@ export class PayloadBuilder {
   status(code: number, message: string): this {
     return this.u8(6).u8(code).text(message);
   }
-  gpu(launch: bigint, source: number, device: number, stream: bigint): this {
-    return this.u8(7).u64(launch).u8(source).u16(device).u64(stream);
+  gpu(launch: bigint, source: number, device: number, stream: bigint, uuid = 0, sampling = 1): this {
+    return this.u8(7).u64(launch).u8(source).u16(device).u64(stream).u16(uuid).u16(sampling);
   }
   batchRef(lane: number, batch: number, generation: number): this {
     return this.u8(8).u16(lane).u16(batch).u32(generation);

@@ -31,7 +31,7 @@ export interface DecodedRecord {
   status?: { code: number; message: string };
   exception?: { type: string; message: string };
   losses: { reason: number; count: bigint }[];
-  gpu?: { launch: bigint; source: number; device: number; stream: bigint };
+  gpu?: { launch: bigint; source: number; device: number; stream: bigint; uuid?: string; sampling: number };
   batchRef?: { lane: number; batch: number; generation: number };
 }
 
@@ -78,7 +78,7 @@ export class SecondDecoder {
   epoch(stamp: bigint, monotonic: boolean): bigint {
     const capacity = this.u32(96);
     const count = Number(this.u64(1032));
-    const at = (index: number): number => Number(this.u64(104)) + (index % capacity) * 32;
+    const at = (index: number): number => Number(this.u64(104)) + (index % capacity) * 40;
     const counter = (index: number): bigint => this.u64(at(index) + (monotonic ? 8 : 0));
     const real = (index: number): bigint => this.segment.readBigInt64LE(at(index) + 16);
     let index = Math.max(0, count - capacity);
@@ -172,8 +172,7 @@ export class SecondDecoder {
     if (type <= 4 || type === 13 || type === 14) this.attribute(type, bytes, record.attributes);
     else if (type === 5) record.events.push(this.event(bytes));
     else if (type === 6) record.status = { code: bytes.u8(), message: bytes.text(bytes.u8()) };
-    else if (type === 7)
-      record.gpu = { launch: bytes.u64(), source: bytes.u8(), device: bytes.u16(), stream: bytes.u64() };
+    else if (type === 7) record.gpu = this.gpu(bytes);
     else if (type === 8) record.batchRef = { lane: bytes.u16(), batch: bytes.u16(), generation: bytes.u32() };
     else if (type === 9) record.columns.push(this.column(bytes));
     else if (type === 10) record.name = bytes.text(bytes.u8());
@@ -195,6 +194,13 @@ export class SecondDecoder {
     else if (type === 4) into[key] = bytes.text(bytes.u8());
     else if (type === 13) into[key] = Array.from({ length: bytes.u8() }, () => bytes.text(bytes.u8()));
     else into[key] = Array.from({ length: bytes.u8() }, () => bytes.f64());
+  }
+
+  private gpu(bytes: Bytes): NonNullable<DecodedRecord['gpu']> {
+    const gpu = { launch: bytes.u64(), source: bytes.u8(), device: bytes.u16(), stream: bytes.u64() };
+    const id = bytes.u16();
+    const sampling = bytes.u16();
+    return id === 0 ? { ...gpu, sampling } : { ...gpu, uuid: this.entry(id).text, sampling };
   }
 
   private event(bytes: Bytes): DecodedEvent {

@@ -99,7 +99,7 @@ export class SegmentBuilder {
       ...shape,
     };
     this.snapshotOffset = this.dictionaryOffset + this.shape.dictionaryCapacity * 272;
-    this.lanesOffset = this.snapshotOffset + this.shape.snapshotCapacity * 32;
+    this.lanesOffset = this.snapshotOffset + this.shape.snapshotCapacity * 40;
     this.batchesOffset = this.requestsOffset + this.shape.requestCapacity * 128;
     this.chunksOffset = this.batchesOffset + this.shape.batchCapacity * 128;
     this.ringOffset = this.chunksOffset + this.shape.chunkCapacity * 784;
@@ -130,12 +130,13 @@ export class SegmentBuilder {
     return this.name(4, text);
   }
 
-  snapshot(ticks: bigint, monotonic: bigint, realtime: bigint): void {
+  snapshot(ticks: bigint, monotonic: bigint, realtime: bigint, boottimeOffset = 0n): void {
     const taken = this.bytes.readBigUInt64LE(1032);
-    const at = this.snapshotOffset + Number(taken % BigInt(this.shape.snapshotCapacity)) * 32;
+    const at = this.snapshotOffset + Number(taken % BigInt(this.shape.snapshotCapacity)) * 40;
     this.bytes.writeBigUInt64LE(ticks, at);
     this.bytes.writeBigUInt64LE(monotonic, at + 8);
     this.bytes.writeBigInt64LE(realtime, at + 16);
+    this.bytes.writeBigInt64LE(boottimeOffset, at + 32);
     this.bytes.writeBigUInt64LE(taken + 1n, 1032);
   }
 
@@ -269,8 +270,8 @@ export class SegmentBuilder {
   private writeHeader(): void {
     const { bytes, shape } = this;
     bytes.write('GPUSPAN1', 0, 'latin1');
-    bytes.writeUInt32LE(1, 8);
-    bytes.writeUInt32LE(0x7bed_1503, 12);
+    bytes.writeUInt32LE(2, 8);
+    bytes.writeUInt32LE(0x33e4_5eb8, 12);
     bytes.writeBigUInt64LE(BigInt(bytes.length), 16);
     bytes.writeUInt32LE(4242, 24);
     bytes.writeUInt32LE(shape.clock, 28);

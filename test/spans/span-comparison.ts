@@ -61,6 +61,8 @@ function gpuAttributes({ gpu, flags, tail, kind }: DecodedRecord): Record<string
     'gpu.time.clamped': (flags & Flag.clamped) !== 0,
     'gpu.device': gpu.device,
     'gpu.stream': tail.readUInt16LE(4),
+    ...(gpu.uuid === undefined ? {} : { 'gpu.uuid': gpu.uuid }),
+    ...(gpu.sampling > 1 ? { 'gpu.sampling_ratio': gpu.sampling } : {}),
   };
 }
 

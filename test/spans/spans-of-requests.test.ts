@@ -156,6 +156,28 @@ describe('a GPU slice', () => {
     });
   });
 
+  test('names its device by UUID where that is known, and says of how many slices it is one', () => {
+    const segment = buildSegment();
+    const uuid = segment.name(5, 'MIG-01234567-89ab-cdef-0123-456789abcdef');
+    for (const [id, sampling] of [
+      [uuid, 16],
+      [0, 1],
+      [0, 0],
+    ] as const) {
+      segment.append(0, { kind: Kind.gpu, flags: Flag.monotonic, payload: payload().gpu(1n, 1, 0, 0n, id, sampling) });
+    }
+    const [sampled, ...others] = readAll(segment).map((span) => span.attributes);
+    expect(sampled).toMatchObject({
+      'gpu.device': 0,
+      'gpu.uuid': 'MIG-01234567-89ab-cdef-0123-456789abcdef',
+      'gpu.sampling_ratio': 16,
+    });
+    for (const attributes of others) {
+      expect(Object.keys(attributes)).not.toContain('gpu.uuid');
+      expect(Object.keys(attributes)).not.toContain('gpu.sampling_ratio');
+    }
+  });
+
   test('counts as corrupt without the item that says where its times come from', () => {
     const segment = buildSegment();
     segment.append(0, { kind: Kind.gpu, flags: Flag.monotonic, payload: payload() });

@@ -114,13 +114,16 @@ const record = fc
     span: id,
     parent: fc.oneof(fc.constant(0n), fc.constant(0xb00n), id),
     tail: fc.tuple(fc.nat(0xffff_ffff), fc.nat(0xffff), fc.nat(3)),
+    uuid: fc.constantFrom(0, STAGES + KEYS + 1),
+    sampling: fc.constantFrom(0, 1, 2, 0xffff),
     attributes: fc.array(attribute, { maxLength: 4 }),
     extras: fc.array(extra, { maxLength: 3 }),
   })
   .map((drawn): TestRecord => {
     const items = payload();
     const gpu = drawn.kind === Kind.gpu || drawn.kind === Kind.batchGpuSlice;
-    if (gpu) items.gpu(drawn.start - 1n, 1 + (drawn.tail[1] % 4), drawn.tail[2], drawn.span);
+    if (gpu)
+      items.gpu(drawn.start - 1n, 1 + (drawn.tail[1] % 4), drawn.tail[2], drawn.span, drawn.uuid, drawn.sampling);
     if (drawn.kind === Kind.batchGpuSlice) items.batchRef(0, 1, 7);
     for (const add of [...drawn.attributes, ...drawn.extras]) add(items);
     const [bound, stream, lane] = drawn.tail;
@@ -149,6 +152,7 @@ function build(records: readonly TestRecord[], members: readonly TestMember[]): 
   const segment = new SegmentBuilder({ ringSlots: 2048, clock: 2, firstPosition: 2n ** 64n - 20n });
   for (let stage = 1; stage <= STAGES; stage++) segment.name(2, `stage-${stage}`, stage % 5);
   for (let index = 1; index <= KEYS; index++) segment.key(`key-${index}`);
+  segment.name(5, 'GPU-01234567-89ab-cdef-0123-456789abcdef');
   // Slightly different rates, and a realtime that is slewed.
   for (let second = 0n; second <= 5n; second++) {
     segment.snapshot(second * 1_000_000_000n, second * 999_999_000n, EPOCH + second * 1_000_000_100n);

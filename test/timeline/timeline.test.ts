@@ -21,16 +21,23 @@ function toEpoch(timeline: Timeline, stamp: bigint, monotonic = false): bigint {
   return BigInt(seconds) * SECOND + BigInt(nanos);
 }
 
-function makeTimeline(snapshots: readonly Snapshot[], clockHz = 1e9): Timeline {
-  const timeline = new Timeline(snapshots[0]!, clockHz);
-  for (const snapshot of snapshots.slice(1)) timeline.add(snapshot);
+/** A snapshot of a machine that was never suspended. */
+type Reading = Omit<Snapshot, 'boottimeOffset'>;
+
+function awake(reading: Reading): Snapshot {
+  return { ...reading, boottimeOffset: 0n };
+}
+
+function makeTimeline(readings: readonly Reading[], clockHz = 1e9): Timeline {
+  const timeline = new Timeline(awake(readings[0]!), clockHz);
+  for (const reading of readings.slice(1)) timeline.add(awake(reading));
   return timeline;
 }
 
 /** Times `scale`, so that fractions of a nanosecond can be compared. */
 const SCALE = 1_000_000n;
 
-function exact(snapshots: readonly Snapshot[], stamp: bigint, counter: 'ticks' | 'monotonic'): bigint {
+function exact(snapshots: readonly Reading[], stamp: bigint, counter: 'ticks' | 'monotonic'): bigint {
   let index = snapshots.findLastIndex((snapshot) => snapshot[counter] <= stamp);
   index = Math.min(Math.max(index, 0), snapshots.length - 2);
   const from = snapshots[index]!;
@@ -54,7 +61,7 @@ const histories = fc
     ),
   })
   .map(({ hz, uptime, stretches }) => {
-    const snapshots: Snapshot[] = [{ ticks: uptime * hz, monotonic: uptime * SECOND, realtime: EPOCH }];
+    const snapshots: Reading[] = [{ ticks: uptime * hz, monotonic: uptime * SECOND, realtime: EPOCH }];
     for (const { nanos, slew } of stretches) {
       const last = snapshots[snapshots.length - 1]!;
       const ticks = last.ticks + (nanos * hz) / SECOND;
@@ -120,7 +127,7 @@ describe('a stamp between two snapshots', () => {
 
 describe('a stamp outside the snapshots', () => {
   // Clocks of 2 ticks a ns, read with an error; the last (or first) pair is so close that it would double the rate.
-  const at = (nanos: bigint, error = 0n): Snapshot => ({
+  const at = (nanos: bigint, error = 0n): Reading => ({
     ticks: 2n * nanos,
     monotonic: nanos + error,
     realtime: EPOCH + nanos + error,
@@ -152,7 +159,7 @@ describe('a stamp outside the snapshots', () => {
 });
 
 describe('a step of realtime', () => {
-  const second = (index: bigint, step: bigint): Snapshot => ({
+  const second = (index: bigint, step: bigint): Reading => ({
     ticks: index * SECOND,
     monotonic: index * SECOND,
     realtime: EPOCH + index * SECOND + step,
@@ -188,10 +195,10 @@ describe('the history', () => {
 
   test('stays bounded over days and keeps converting old stamps', () => {
     const drift = (index: bigint): bigint => EPOCH + index * SECOND + index * 3n;
-    const timeline = new Timeline({ ticks: 0n, monotonic: 0n, realtime: drift(0n) }, 1e9);
+    const timeline = makeTimeline([{ ticks: 0n, monotonic: 0n, realtime: drift(0n) }]);
     const days = 200_000n;
     for (let index = 1n; index < days; index++) {
-      timeline.add({ ticks: index * 3n * SECOND, monotonic: index * SECOND, realtime: drift(index) });
+      timeline.add(awake({ ticks: index * 3n * SECOND, monotonic: index * SECOND, realtime: drift(index) }));
     }
     expect(timeline.snapshots).toBeLessThanOrEqual(MAX_SNAPSHOTS);
     for (const index of [0n, 1n, 777n, 100_000n, days - 1n]) {
@@ -203,22 +210,19 @@ describe('the history', () => {
   test('keeps the snapshots around a step when it is thinned out', () => {
     const step = (index: bigint): bigint => (index > 500n ? 60n * SECOND : 0n);
     const real = (index: bigint): bigint => EPOCH + index * SECOND + step(index);
-    const timeline = new Timeline({ ticks: 0n, monotonic: 0n, realtime: real(0n) }, 1e9);
+    const timeline = makeTimeline([{ ticks: 0n, monotonic: 0n, realtime: real(0n) }]);
     for (let index = 1n; index < 50_000n; index++) {
-      timeline.add({ ticks: index * SECOND, monotonic: index * SECOND, realtime: real(index) });
+      timeline.add(awake({ ticks: index * SECOND, monotonic: index * SECOND, realtime: real(index) }));
     }
     expect(toEpoch(timeline, 500n * SECOND)).toBe(real(500n));
     expect(toEpoch(timeline, 501n * SECOND)).toBe(real(501n));
   });
 
   test('stays bounded when realtime steps all the time', () => {
-    const timeline = new Timeline({ ticks: 0n, monotonic: 0n, realtime: EPOCH }, 1e9);
+    const timeline = makeTimeline([{ ticks: 0n, monotonic: 0n, realtime: EPOCH }]);
     for (let index = 1n; index < 10_000n; index++) {
-      timeline.add({
-        ticks: index * SECOND,
-        monotonic: index * SECOND,
-        realtime: EPOCH + index * SECOND * (1n + (index % 2n)),
-      });
+      const realtime = EPOCH + index * SECOND * (1n + (index % 2n));
+      timeline.add(awake({ ticks: index * SECOND, monotonic: index * SECOND, realtime }));
     }
     expect(timeline.snapshots).toBeLessThanOrEqual(MAX_SNAPSHOTS);
   });

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Taking anchors and chaining them. What they are worth is the estimator's business.
+// Taking anchors and chaining them; watching the host's clocks meanwhile. What they are worth is the estimator's business.
 #include "anchors.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <numeric>
 #include <utility>
 
 namespace gpuspan::cuda {
@@ -16,14 +18,17 @@ constexpr uint32_t kMostQuestions = 100'000;
 // CLOCK_BOOTTIME and CLOCK_MONOTONIC are read one after the other; a suspend is longer than any gap between the reads
 // that matters here.
 constexpr int64_t kSuspendNs = 10'000'000;
+// Between two looks at the rate of CLOCK_MONOTONIC.
+constexpr int64_t kSlewWatchNs = 1'000'000;
+// CUDA documents about 500 ns for timing events; 1,024 is the coarsest device timer known (%globaltimer on A100). A
+// device that does not tell is taken at its worst, and none to be finer than %globaltimer on H100.
+constexpr int64_t kCoarsestTickNs = 1'024;
+constexpr int64_t kFinestTickNs = 32;
 // Device and host disagree by more than this much of the time between two anchors plus this much: the device's clock
 // was reset or stood still. The widest drift of IntervalClockOptions, and what a bad bracket may add.
 constexpr int64_t kJumpNs = 100'000;
 
 }  // namespace
-
-Anchors::Anchors(const Api& api, const HostClock& host, const IntervalClockOptions& options)
-    : api_(api), host_(host), clock_(options) {}
 
 Result Anchors::open() noexcept {
   boot_lead_ns_ = static_cast<int64_t>(host_.boottime() - host_.monotonic());
@@ -37,7 +42,29 @@ Result Anchors::open() noexcept {
   for (size_t i = 0; i < kept_.size() && result == kSuccess; ++i) {
     result = api_.event_create(&kept_[i].event, kEventDefault);
   }
-  return result;
+  return result == kSuccess ? measure_tick() : result;
+}
+
+// All differences of stamps are multiples of the tick, so their greatest common divisor is one, mostly the tick itself:
+// never less, which is the side that keeps bounds true. Differences this short are exact to far below 1 ns.
+Result Anchors::measure_tick() noexcept {
+  int64_t tick = 0;
+  HostInterval unused;
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    bool done = false;
+    Result result = bracket(candidates_[i], &unused, &done);
+    if (result != kSuccess) return result;
+    if (!done) break;
+    if (i == 0) continue;
+    float milliseconds = 0;
+    result = api_.event_elapsed_time(&milliseconds, candidates_[i - 1], candidates_[i]);
+    if (result != kSuccess) return result;
+    tick = std::gcd(tick, elapsed_of(milliseconds).ns);
+  }
+  IntervalClockOptions options;
+  options.tick_ns = tick == 0 ? kCoarsestTickNs : std::clamp(tick, kFinestTickNs, kCoarsestTickNs);
+  clock_ = IntervalClock(options);
+  return kSuccess;
 }
 
 void Anchors::close() noexcept {
@@ -56,15 +83,24 @@ void Anchors::begin_epoch() noexcept {
   schedule_.restart();
 }
 
-// The device may have been off and its clock anywhere.
-void Anchors::notice_suspend() noexcept {
+// After a suspend the device may have been off and its clock anywhere; after a slew the rate between the two clocks is
+// another. Either way what is known is void.
+void Anchors::watch_host(int64_t now_ns) noexcept {
   const auto lead = static_cast<int64_t>(host_.boottime() - host_.monotonic());
-  if (std::abs(lead - boot_lead_ns_) >= kSuspendNs) begin_epoch();
+  const bool suspended = std::abs(lead - boot_lead_ns_) >= kSuspendNs;
   boot_lead_ns_ = lead;
+  bool slewed = false;
+  if (now_ns - slew_watched_ns_ >= kSlewWatchNs) {
+    const auto before = static_cast<int64_t>(host_.monotonic());
+    const auto raw = static_cast<int64_t>(host_.monotonic_raw());
+    slewed = slew_watch_.changed(raw, {before, static_cast<int64_t>(host_.monotonic())});
+    slew_watched_ns_ = now_ns;
+  }
+  if (suspended || slewed) begin_epoch();
 }
 
 Result Anchors::keep_up(uint64_t now_ns) noexcept {
-  notice_suspend();
+  watch_host(static_cast<int64_t>(now_ns));
   if (clock_.inconsistencies() != inconsistencies_) {
     inconsistencies_ = clock_.inconsistencies();
     schedule_.restart();

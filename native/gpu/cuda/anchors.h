@@ -13,6 +13,7 @@
 #include "../estimator/anchor_schedule.h"
 #include "../estimator/device_timeline.h"
 #include "../estimator/interval_clock.h"
+#include "../estimator/slew_watch.h"
 #include "cuda_api.h"
 #include "host_clock.h"
 
@@ -20,7 +21,7 @@ namespace gpuspan::cuda {
 
 class Anchors {
  public:
-  Anchors(const Api& api, const HostClock& host, const IntervalClockOptions& options);
+  Anchors(const Api& api, const HostClock& host) : api_(api), host_(host) {}
 
   // Creates the stream and the events. The first result that is not kSuccess, else kSuccess.
   Result open() noexcept;
@@ -49,7 +50,8 @@ class Anchors {
   Result burst(size_t count) noexcept;
   Result bracket(Event event, HostInterval* host, bool* done) noexcept;
   Result keep(Event* event, const HostInterval& host) noexcept;
-  void notice_suspend() noexcept;
+  void watch_host(int64_t now_ns) noexcept;
+  Result measure_tick() noexcept;
   void begin_epoch() noexcept;
   bool jumped(const Link& next, const HostInterval& host) const noexcept;
 
@@ -59,6 +61,8 @@ class Anchors {
   AnchorSchedule schedule_;
   uint64_t inconsistencies_ = 0;  // of the clock, when the schedule last heard of them
   int64_t boot_lead_ns_ = 0;      // CLOCK_BOOTTIME - CLOCK_MONOTONIC
+  SlewWatch slew_watch_;
+  int64_t slew_watched_ns_ = 0;
   Stream stream_ = nullptr;
   std::array<Event, AnchorSchedule::kBurst> candidates_{};
   std::array<Kept, kLinks> kept_{};

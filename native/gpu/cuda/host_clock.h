@@ -13,6 +13,8 @@ namespace gpuspan {
 
 struct HostClock {
   uint64_t (*monotonic)() = &monotonic_ns;  // CLOCK_MONOTONIC, ns
+  // CLOCK_MONOTONIC_RAW, ns: as CLOCK_MONOTONIC, but never slewed.
+  uint64_t (*monotonic_raw)() = [] { return read_clock_ns(CLOCK_MONOTONIC_RAW); };
   // CLOCK_BOOTTIME, ns: runs on while the machine is suspended, so its lead over CLOCK_MONOTONIC tells of suspends.
   uint64_t (*boottime)() = [] { return read_clock_ns(CLOCK_BOOTTIME); };
 };

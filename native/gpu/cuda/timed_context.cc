@@ -9,22 +9,8 @@
 #include "results.h"
 
 namespace gpuspan::cuda {
-namespace {
-
-// CUDA documents about 500 ns for timing events; 1,024 is the coarsest device timer known (%globaltimer on A100). What
-// a device does not tell is taken at its worst.
-constexpr int64_t kTickNs = 1'024;
-
-IntervalClockOptions clock_options() {
-  IntervalClockOptions options;
-  options.tick_ns = kTickNs;
-  return options;
-}
-
-}  // namespace
-
 TimedContext::TimedContext(const Api& api, const HostClock& host, Context handle, uint64_t id)
-    : api_(api), handle_(handle), id_(id), anchors_(api, host, clock_options()) {}
+    : api_(api), handle_(handle), id_(id), anchors_(api, host) {}
 
 Result TimedContext::open() noexcept {
   Result result = api_.ctx_get_device(&device_);

@@ -75,6 +75,12 @@ int64_t gpuspan_sim_now_ns(void) {
   return all.clock.monotonic_at(all.clock.true_ns());
 }
 
+int64_t gpuspan_sim_monotonic_raw_ns(void) {
+  State& all = state();
+  const Guard guard(all.mutex);
+  return all.clock.true_ns();
+}
+
 int64_t gpuspan_sim_boottime_ns(void) {
   State& all = state();
   const Guard guard(all.mutex);

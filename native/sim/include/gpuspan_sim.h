@@ -86,6 +86,7 @@ GPUSPAN_SIM_API int gpuspan_sim_parse(const char* text, gpuspan_sim_config* conf
 /* ---- Host clocks ---- */
 
 GPUSPAN_SIM_API int64_t gpuspan_sim_now_ns(void);      /* CLOCK_MONOTONIC as simulated */
+GPUSPAN_SIM_API int64_t gpuspan_sim_monotonic_raw_ns(void); /* CLOCK_MONOTONIC_RAW: true time, which nobody slews */
 GPUSPAN_SIM_API int64_t gpuspan_sim_boottime_ns(void); /* CLOCK_BOOTTIME */
 GPUSPAN_SIM_API int64_t gpuspan_sim_realtime_ns(void); /* CLOCK_REALTIME */
 /* The rest is for virtual time: -1 and nothing happens in real time. */

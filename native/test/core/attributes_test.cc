@@ -234,7 +234,14 @@ TEST_F(AttributesTest, MeasuresEveryKindOfItem) {
   EXPECT_TRUE(bytes(Items().string(1, "")));
   EXPECT_TRUE(bytes(Items().string(1, std::string(255, 'a'))));
   EXPECT_TRUE(bytes(Items().start(Item::kStatus).put<uint8_t>(2).put<uint8_t>(3).put('a').put('b').put('c')));
-  EXPECT_TRUE(bytes(Items().start(Item::kGpu).put<uint64_t>(1).put<uint8_t>(1).put<uint16_t>(1).put<uint64_t>(1)));
+  EXPECT_TRUE(bytes(Items()
+                        .start(Item::kGpu)
+                        .put<uint64_t>(1)
+                        .put<uint8_t>(1)
+                        .put<uint16_t>(1)
+                        .put<uint64_t>(1)
+                        .put<uint16_t>(1)
+                        .put<uint16_t>(1)));
   EXPECT_TRUE(bytes(Items().start(Item::kBatchRef).put<uint16_t>(1).put<uint16_t>(1).put<uint32_t>(1)));
   EXPECT_TRUE(bytes(Items().start(Item::kColumn).put<uint16_t>(1).put<uint8_t>(2).put<uint16_t>(2).put<uint32_t>(7)));
   EXPECT_TRUE(bytes(Items().start(Item::kName).put<uint8_t>(1).put('x')));

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <string>
@@ -52,6 +53,24 @@ TEST(ClockTest, PutsASnapshotInsideItsBracket) {
     EXPECT_LE(snapshot.ticks, ticks_after);
     EXPECT_LE(snapshot.bracket_ns, after - before);
   }
+}
+
+TEST(ClockTest, SaysInASnapshotHowLongTheMachineWasSuspended) {
+  const char* reason = nullptr;
+  const Clock clock = Clock::choose(ClockChoice::kAuto, &reason);
+  const auto offset = [] {
+    const uint64_t monotonic = monotonic_ns();
+    return static_cast<int64_t>(read_clock_ns(CLOCK_BOOTTIME) - monotonic);
+  };
+  const int64_t before = offset();
+  const Snapshot first = clock.snapshot();
+  const Snapshot second = clock.snapshot();
+  // Each is off by what passed between its two reads: a moment, or as long as the thread was not running.
+  constexpr int64_t kSecond = 1'000'000'000;
+  EXPECT_LT(std::abs(first.boottime_offset_ns - before), kSecond);
+  EXPECT_GE(first.boottime_offset_ns, 0);
+  EXPECT_LE(std::abs(second.boottime_offset_ns - first.boottime_offset_ns),
+            static_cast<int64_t>(first.bracket_ns + second.bracket_ns));
 }
 
 TEST(IdsTest, GivesDifferentLanesDifferentIdsAndNeverZero) {

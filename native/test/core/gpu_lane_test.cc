@@ -35,6 +35,8 @@ class GpuLaneTest : public LaneTest {
     record.device = 3;
     record.stream = 4;
     record.stream_handle = 5;
+    record.device_uuid = 6;
+    record.sampling = 7;
     return record;
   }
   uint32_t gpu_index() const { return gpu_->lane().index; }
@@ -59,7 +61,7 @@ TEST_F(GpuLaneTest, WritesAFinishedSliceUnderTheHostSliceThatLaunchedIt) {
   EXPECT_EQ(slice.end, 200u);
   EXPECT_EQ(slice.flags, kFlagMonotonic | kFlagContinued);
   EXPECT_EQ(slice.last, 7u | uint64_t{4} << 32 | uint64_t{recorder_->index()} << 48);
-  EXPECT_EQ(slice.items(), "gpu launch=90 source=4 device=3 stream=5 int 1=2");
+  EXPECT_EQ(slice.items(), "gpu launch=90 source=4 device=3 stream=5 uuid=6 sampling=7 int 1=2");
 }
 
 TEST_F(GpuLaneTest, NamesTheBatchOfABatchsSlice) {
@@ -71,7 +73,7 @@ TEST_F(GpuLaneTest, NamesTheBatchOfABatchsSlice) {
   gpu_->write(finished);
   const Record slice = reader_->drain(gpu_index()).at(0);
   EXPECT_EQ(slice.kind, static_cast<uint8_t>(Kind::kBatchGpuSlice));
-  EXPECT_EQ(slice.items(), "gpu launch=90 source=4 device=3 stream=5 batch 0/0/1");
+  EXPECT_EQ(slice.items(), "gpu launch=90 source=4 device=3 stream=5 uuid=6 sampling=7 batch 0/0/1");
   EXPECT_EQ(slice.trace_id, reader_->batch({0, batch, 1}).trace_id);
 }
 
@@ -174,7 +176,7 @@ TEST_F(GpuLaneTest, HoldsItsAccountWhenManyThreadsLaunch) {
     while (!stop.load()) {
       for (const Record& slice : reader_->drain(gpu_index())) {
         EXPECT_EQ(slice.span_id, finished.origin.span_id);
-        EXPECT_EQ(slice.items(), "gpu launch=90 source=4 device=3 stream=5");
+        EXPECT_EQ(slice.items(), "gpu launch=90 source=4 device=3 stream=5 uuid=6 sampling=7");
         ++read;
       }
     }

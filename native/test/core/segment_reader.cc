@@ -110,8 +110,11 @@ class ItemText {
     const uint8_t source = take<uint8_t>();
     const uint16_t device = take<uint16_t>();
     const uint64_t stream = take<uint64_t>();
+    const uint16_t uuid = take<uint16_t>();
+    const uint16_t sampling = take<uint16_t>();
     add("gpu launch=" + std::to_string(launch) + " source=" + std::to_string(source) +
-        " device=" + std::to_string(device) + " stream=" + std::to_string(stream));
+        " device=" + std::to_string(device) + " stream=" + std::to_string(stream) + " uuid=" + std::to_string(uuid) +
+        " sampling=" + std::to_string(sampling));
   }
   void batch_ref() {
     const uint16_t lane = take<uint16_t>();

@@ -45,9 +45,9 @@ class SegmentTest : public LaneTest {};
 
 TEST_F(SegmentTest, DescribesItselfInItsHeader) {
   EXPECT_EQ(reader_->value<uint64_t>(0), 0x314e415053555047u);
-  EXPECT_EQ(reader_->value<uint32_t>(8), 1u);
-  EXPECT_EQ(reader_->value<uint32_t>(12), 0x7bed1503u);
-  EXPECT_EQ(layout_signature(), 0x7bed1503u);
+  EXPECT_EQ(reader_->value<uint32_t>(8), 2u);
+  EXPECT_EQ(reader_->value<uint32_t>(12), 0x33e45eb8u);
+  EXPECT_EQ(layout_signature(), 0x33e45eb8u);
   EXPECT_EQ(reader_->value<uint64_t>(16), segment_->size());
   EXPECT_EQ(reader_->value<uint32_t>(24), static_cast<uint32_t>(getpid()));
   EXPECT_EQ(reader_->value<uint32_t>(28), static_cast<uint32_t>(segment_->clock().kind()));
@@ -64,9 +64,12 @@ TEST_F(SegmentTest, AppendsSnapshotsWithTimesThatGrow) {
   const Snapshot first = segment_->take_snapshot();
   const Snapshot second = segment_->take_snapshot();
   EXPECT_EQ(reader_->value<uint64_t>(1032), 3u);
-  const uint64_t at = reader_->value<uint64_t>(104) + 2 * 32;
+  const uint64_t at = reader_->value<uint64_t>(104) + 2 * 40;
   EXPECT_EQ(reader_->value<uint64_t>(at), second.ticks);
   EXPECT_EQ(reader_->value<uint64_t>(at + 8), second.monotonic_ns);
+  EXPECT_EQ(reader_->value<int64_t>(at + 16), second.realtime_ns);
+  EXPECT_EQ(reader_->value<uint64_t>(at + 24), second.bracket_ns);
+  EXPECT_EQ(reader_->value<int64_t>(at + 32), second.boottime_offset_ns);
   EXPECT_GE(second.ticks, first.ticks);
   EXPECT_GE(second.monotonic_ns, first.monotonic_ns);
   EXPECT_GT(second.realtime_ns, 1'600'000'000'000'000'000);
@@ -76,7 +79,7 @@ TEST_F(SegmentTest, OverwritesTheOldestSnapshotWhenTheHistoryIsFull) {
   for (uint32_t i = 0; i < kSnapshotCapacity; ++i) segment_->take_snapshot();
   EXPECT_EQ(reader_->value<uint64_t>(1032), kSnapshotCapacity + 1u);
   const uint64_t at = reader_->value<uint64_t>(104);
-  EXPECT_GT(reader_->value<uint64_t>(at), reader_->value<uint64_t>(at + 32));
+  EXPECT_GT(reader_->value<uint64_t>(at), reader_->value<uint64_t>(at + 40));
 }
 
 TEST_F(SegmentTest, ReadsNothingOutsideItself) {

@@ -49,6 +49,7 @@ struct SimDriver {
     take("gpuspan_sim_configure", &configure);
     take("gpuspan_sim_now_ns", &now_ns);
     take("gpuspan_sim_boottime_ns", &boottime_ns);
+    take("gpuspan_sim_monotonic_raw_ns", &monotonic_raw_ns);
     take("gpuspan_sim_advance_ns", &advance_ns);
     take("gpuspan_sim_slew", &slew);
     take("gpuspan_sim_suspend", &suspend);
@@ -97,7 +98,7 @@ struct SimDriver {
     return found;
   }
   // The simulated host's clocks, for a timer that lives on virtual time.
-  HostClock host() const { return {unsigned_now, unsigned_boottime}; }
+  HostClock host() const { return {unsigned_now, unsigned_raw, unsigned_boottime}; }
 
   void* library;
   decltype(&gpuspan_sim_defaults) defaults;
@@ -105,6 +106,7 @@ struct SimDriver {
   decltype(&gpuspan_sim_configure) configure;
   decltype(&gpuspan_sim_now_ns) now_ns;
   decltype(&gpuspan_sim_boottime_ns) boottime_ns;
+  decltype(&gpuspan_sim_monotonic_raw_ns) monotonic_raw_ns;
   decltype(&gpuspan_sim_advance_ns) advance_ns;
   decltype(&gpuspan_sim_slew) slew;
   decltype(&gpuspan_sim_suspend) suspend;
@@ -146,13 +148,16 @@ struct SimDriver {
  private:
   // A HostClock's functions know no object; there is one simulated driver a process.
   static inline int64_t (*now_)() = nullptr;
+  static inline int64_t (*raw_)() = nullptr;
   static inline int64_t (*boottime_)() = nullptr;
   static uint64_t unsigned_now() { return static_cast<uint64_t>(now_()); }
+  static uint64_t unsigned_raw() { return static_cast<uint64_t>(raw_()); }
   static uint64_t unsigned_boottime() { return static_cast<uint64_t>(boottime_()); }
 
  public:
   void use_clock() const {
     now_ = now_ns;
+    raw_ = monotonic_raw_ns;
     boottime_ = boottime_ns;
   }
 };

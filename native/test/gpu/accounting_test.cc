@@ -2,6 +2,7 @@
 //
 // Every GPU slice that was begun is written or lost, once, whatever order streams complete in and however many
 // threads launch; entries, reservations and device events all come back.
+#include <cstring>
 #include <thread>
 
 #include "native/test/gpu/gpu_fixture.h"
@@ -45,6 +46,25 @@ TEST_F(AccountingTest, ResolvesAStreamPieceByPieceInItsOrder) {
   }
   const std::vector<Slot> found = records();
   for (size_t i = 1; i < found.size(); ++i) EXPECT_GE(found[i].start, found[i - 1].start);
+}
+
+TEST_F(AccountingTest, WritesTheDevicesUuidAndOfHowManySlicesOneIs) {
+  constexpr char kUuid[] = "GPU-01234567-89ab-cdef-0123-456789abcdef";
+  ScriptedTimer* script = use_scripted();
+  script->tell_uuid(kUuid);
+  script->sample(8);
+  Producer producer(*segment_, *gpu_);
+  EXPECT_TRUE(launch(producer, stream(0x10)));
+  EXPECT_TRUE(gpu_->settle(kPatienceMillis));
+  const uint8_t* const item = continuation(resolver_lane().header->read.load() + 1) + 1;
+  uint16_t uuid, sampling;
+  std::memcpy(&uuid, item + 20, sizeof uuid);
+  std::memcpy(&sampling, item + 22, sizeof sampling);
+  EXPECT_EQ(sampling, 8u);
+  const DictionaryEntry* const name = segment_->dictionary().entry(uuid);
+  ASSERT_NE(name, nullptr);
+  EXPECT_EQ(std::string(name->text, name->word.load() >> 16), kUuid);
+  EXPECT_EQ(stream(0x20).device_uuid, uuid);
 }
 
 TEST_F(AccountingTest, LosesWhatDoesNotFitTheTableAsPoolLoss) {

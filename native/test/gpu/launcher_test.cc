@@ -59,6 +59,8 @@ TEST_F(LauncherTest, WritesLaunchTimeSourceDeviceAndHandleBesideTheSlice) {
   EXPECT_EQ(item[9], static_cast<uint8_t>(GpuSource::kNull));
   EXPECT_EQ(item[10] + item[11], 0);
   EXPECT_EQ(number(item + 12), 0x5000u);
+  const uint8_t unknown_device_and_every_slice[] = {0, 0, 1, 0};
+  EXPECT_EQ(std::memcmp(item + 20, unknown_device_and_every_slice, 4), 0);
 }
 
 TEST_F(LauncherTest, KeepsAttributesOfAnnotateAndEndInOrder) {
@@ -70,7 +72,7 @@ TEST_F(LauncherTest, KeepsAttributesOfAnnotateAndEndInOrder) {
   producer.launcher->end(token, {second, sizeof second});
   const Slot slot = only_record();
   EXPECT_FALSE(slot.flags & kFlagDropped);
-  const uint8_t* items = continuation(resolver_lane().header->read.load() + 1) + 1 + 20;  // behind the kGpu item
+  const uint8_t* items = continuation(resolver_lane().header->read.load() + 1) + 1 + 24;  // behind the kGpu item
   EXPECT_EQ(std::memcmp(items, first, sizeof first), 0);
   EXPECT_EQ(std::memcmp(items + sizeof first, second, sizeof second), 0);
 }

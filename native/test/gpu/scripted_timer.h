@@ -39,6 +39,10 @@ class ScriptedTimer final : public DeviceTimer {
   void block_begin(bool block) { blocked_.store(block); }
   // The same inside `end`, on this stream only.
   void block_end(uint64_t handle, bool block) { state(handle).blocked.store(block); }
+  // What `device_uuid` answers for every device from now on.
+  void tell_uuid(std::string uuid) { uuid_ = std::move(uuid); }
+  // What the next `begin`s leave in their slices, as a device timer does that records every k-th.
+  void sample(uint16_t every) { sampling_.store(every); }
   // Called at every release, on the thread that releases. Set while nothing is in flight.
   void on_release(std::function<void()> call) { on_release_ = std::move(call); }
 
@@ -50,6 +54,7 @@ class ScriptedTimer final : public DeviceTimer {
 
   GpuSource source() const noexcept override { return GpuSource::kNull; }
   std::string description() const override { return "scripted"; }
+  std::string device_uuid(uint16_t) const override { return uuid_; }
   std::string last_error() const override { return "a call returned -1"; }
 
   std::unique_ptr<Stream> open_stream(uint64_t handle, std::string* error) override {
@@ -67,6 +72,7 @@ class ScriptedTimer final : public DeviceTimer {
     while (blocked_.load()) {
     }
     if (fails(Call::kBegin)) return begin_failure_.load();
+    slice.sampling = sampling_.load();
     slice.events.begin = 1;
     slice.events.end = 0;
     slice.times.begin_before = slice.times.begin_after = monotonic_ns();
@@ -125,6 +131,8 @@ class ScriptedTimer final : public DeviceTimer {
   Script scripts_[static_cast<size_t>(Call::kCount)];
   std::atomic<Loss> begin_failure_{Loss::kGpuDevice};
   std::atomic<bool> blocked_{false};
+  std::atomic<uint16_t> sampling_{1};
+  std::string uuid_;
   std::atomic<uint64_t> ending_{0};
   std::function<void()> on_release_;
   std::atomic<int64_t> events_out_{0};
