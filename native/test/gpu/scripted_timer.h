@@ -89,7 +89,7 @@ class ScriptedTimer final : public DeviceTimer {
   }
   bool read(InFlight& slice, uint64_t, StreamInterval* interval) noexcept override {
     if (fails(Call::kRead)) return false;
-    *interval = {slice.times.begin_before, slice.times.end_before, 7, false};
+    *interval = {slice.times.begin_before, slice.times.end_before, 7, 0, false};
     return true;
   }
   void release(InFlight& slice) noexcept override {
