@@ -86,7 +86,7 @@ void Report::take(const World& world, const Outcome& outcome) {
     unexplained += exception.why.empty() ? 1 : 0;
     if (exceptions.size() < kMostExceptions) exceptions.push_back(std::move(exception));
   }
-  if (outcome.device_duration_ns > kLongestDuration) return;
+  if (!outcome.one_epoch || outcome.device_duration_ns > kLongestDuration) return;
   const int64_t error = std::abs(outcome.placed.duration_ns - outcome.device_duration_ns);
   worst_duration_error_ns = std::max(worst_duration_error_ns, error);
   worst_duration_beyond_tick_ns = std::max(worst_duration_beyond_tick_ns, error - world.tick_ns);

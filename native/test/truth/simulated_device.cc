@@ -57,7 +57,8 @@ int64_t SimulatedDevice::stamp(int64_t host_ns) const {
 double SimulatedDevice::latency(double shift_us, double mean_us, double median_us) {
   double us = 0;
   if (world_.latencies.family == Family::kLognormal) {
-    us = median_us * std::exp(0.4 * random_.normal());
+    // Half of the median is the way there, which takes its time whatever happens.
+    us = median_us * (0.5 + 0.5 * std::exp(0.6 * random_.normal()));
   } else {
     us = shift_us + random_.exponential(mean_us);
   }

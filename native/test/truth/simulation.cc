@@ -135,6 +135,7 @@ Outcome Simulation::outcome(const Slice& slice) {
   outcome.start_ns = kHostOriginNs + slice.start;
   outcome.end_ns = kHostOriginNs + slice.end;
   outcome.device_duration_ns = device_.exact(slice.end) - device_.exact(slice.start);
+  outcome.one_epoch = known;
   if (known) {
     outcome.oracle_bound_ns = std::max(oracle_.bound(slice.start, device_.cut(slice.start), {slice.launched, now_}),
                                        oracle_.bound(slice.end, device_.cut(slice.end), {slice.end_launched, now_}));

@@ -31,6 +31,7 @@ struct Outcome {
   int64_t end_ns = 0;
   int64_t device_duration_ns = 0;  // the truth, on the device's
   int64_t oracle_bound_ns = 0;
+  bool one_epoch = true;  // false: the device's clock may have become another meanwhile
   // Where a design of one base event, taken at the start and never corrected, would put the start.
   int64_t base_start_ns = 0;
   int64_t age_ns = 0;  // of the world, at the start of the slice

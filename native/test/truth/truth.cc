@@ -61,6 +61,7 @@ bool parse(int argc, char** argv, Options* options) {
 
 struct WorldLine {
   uint64_t seed;
+  std::string text;
   uint64_t stamps;
   double coverage;
   int64_t median_bound_ns;
@@ -112,11 +113,13 @@ bool write_plot(FILE* file, const char* path, const std::vector<WorldLine>& worl
   std::fputs("],\n\"worlds\": [", file);
   separator = "\n  ";
   for (const WorldLine& world : worlds) {
-    std::fprintf(file,
-                 "%s{\"seed\": %llu, \"stamps\": %llu, \"coverage\": %.7f, \"median_bound_ns\": %lld, "
-                 "\"oracle_ratio\": %.3f}",
-                 separator, static_cast<unsigned long long>(world.seed), static_cast<unsigned long long>(world.stamps),
-                 world.coverage, static_cast<long long>(world.median_bound_ns), world.oracle_ratio);
+    std::fprintf(
+        file,
+        "%s{\"seed\": %llu, \"world\": \"%s\", \"stamps\": %llu, \"coverage\": %.7f, \"median_bound_ns\": %lld, "
+        "\"oracle_ratio\": %.3f}",
+        separator, static_cast<unsigned long long>(world.seed), world.text.c_str(),
+        static_cast<unsigned long long>(world.stamps), world.coverage, static_cast<long long>(world.median_bound_ns),
+        world.oracle_ratio);
     separator = ",\n  ";
   }
   std::fputs("]}\n", file);
@@ -131,7 +134,8 @@ int run(const Options& options) {
 
   std::vector<WorldLine> lines;
   const Report total = play_random_worlds(options.worlds, options.seed, [&](const World& world, const Report& report) {
-    lines.push_back({world.seed, report.stamps, report.coverage(), report.bounds.quantile(0.5), report.oracle_ratio()});
+    lines.push_back({world.seed, describe(world), report.stamps, report.coverage(), report.bounds.quantile(0.5),
+                     report.oracle_ratio()});
   });
   const QuietDay day = play_quiet_day(options.seed);
   std::printf("%llu worlds from seed %llu; all of it simulated\n", static_cast<unsigned long long>(total.worlds),

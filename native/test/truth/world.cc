@@ -5,6 +5,7 @@
 #include "world.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace gpuspan::truth {
@@ -64,6 +65,13 @@ void draw_work(World& world, Random random) {
   world.shortest_slice_ns = random.log_uniform(2e3, 1e6);
   world.longest_slice_ns = world.shortest_slice_ns * random.log_uniform(1, 1e3);
   world.longest_slice_ns = std::min(world.longest_slice_ns, 2e9);
+  // Of slices whose lengths are log-uniform; streams are busy for a tenth to two thirds of the time.
+  const double ratio = world.longest_slice_ns / world.shortest_slice_ns;
+  const double mean =
+      ratio < 1.01 ? world.shortest_slice_ns : (world.longest_slice_ns - world.shortest_slice_ns) / std::log(ratio);
+  const double load = random.uniform(0.1, 0.6) / (world.latencies.time_sliced ? 2.5 : 1);
+  const double sparsest = static_cast<double>(world.length_ns) / 2'800;
+  world.mean_gap_ns = std::max(mean / load / static_cast<double>(world.streams), sparsest);
   if (random.chance(0.4)) {
     world.busy_ns = static_cast<int64_t>(random.log_uniform(5e9, 40e9));
     world.pause_ns = static_cast<int64_t>(random.log_uniform(0.1e9, 100e9));
