@@ -14,7 +14,7 @@ constexpr int64_t kMinuteNs = 60'000'000'000;
 constexpr int64_t kWidthFactor = 3;
 // A mark takes its time to execute and to be seen: the truth is not near an anchor's ends, and one that needs it there
 // is taken for a contradiction. This part of the narrowest anchor is what "near" means.
-constexpr int64_t kMarginPart = 8;
+constexpr int64_t kMarginPart = 4;
 // Each contradiction doubles the wander for a minute, up to this many times what is stated.
 constexpr int64_t kMostRaise = 16;
 

@@ -12,8 +12,10 @@ namespace gpuspan::truth {
 namespace {
 
 constexpr size_t kMostExceptions = 200;
-// An anchor a second, and the slices that were seen before the next: for so long a change of rate is unknown.
+// A change of rate is unknown until the next anchor, for as long as slices are placed without one after it...
 constexpr int64_t kUnnoticed = AnchorSchedule::kCadenceNs + 200 * kMs;
+// ...and until it has moved the clocks apart by more than anchors and ticks hide.
+constexpr double kHiddenNs = 10e3;
 constexpr int64_t kLongestDuration = 2 * kSecond;
 
 // Why a stamp may be outside its bound: the host's clock began to run differently, and no anchor could tell yet.
@@ -21,8 +23,10 @@ std::string explain(const World& world, int64_t at_ns) {
   double before = 0;
   for (const HostSlew& slew : world.slews) {
     const int64_t since = at_ns - slew.at_ns;
+    const double change = std::abs(slew.ppb - before);
+    const int64_t noticed = kUnnoticed + static_cast<int64_t>(kHiddenNs / (change + 1) * 1e9);
     // A slice may have begun before the slew and have been placed after it.
-    if (since >= -kUnnoticed - kLongestDuration && since <= kUnnoticed && std::abs(slew.ppb - before) > 500) {
+    if (since >= -kUnnoticed - kLongestDuration && since <= noticed && change > 500) {
       char text[96];
       std::snprintf(text, sizeof text, "CLOCK_MONOTONIC began to run %+.1f ppm differently %.2f s before",
                     (slew.ppb - before) / 1e3, static_cast<double>(since) / 1e9);
@@ -31,6 +35,11 @@ std::string explain(const World& world, int64_t at_ns) {
     before = slew.ppb;
   }
   return {};
+}
+
+void append(std::vector<Exception>& list, const std::vector<Exception>& other) {
+  const size_t room = std::min(kMostExceptions - list.size(), other.size());
+  list.insert(list.end(), other.begin(), other.begin() + static_cast<std::ptrdiff_t>(room));
 }
 
 }  // namespace
@@ -84,7 +93,9 @@ void Report::take(const World& world, const Outcome& outcome) {
     Exception exception{world.seed, static_cast<double>(outcome.age_ns) / 1e9, error, bound,
                         explain(world, truth[i] - kHostOriginNs)};
     unexplained += exception.why.empty() ? 1 : 0;
-    if (exceptions.size() < kMostExceptions) exceptions.push_back(std::move(exception));
+    // Those without a reason come first, so that the limit cannot hide them.
+    auto& list = exception.why.empty() ? without_reason : with_reason;
+    if (list.size() < kMostExceptions) list.push_back(std::move(exception));
   }
   if (!outcome.one_epoch || outcome.device_duration_ns > kLongestDuration) return;
   const int64_t error = std::abs(outcome.placed.duration_ns - outcome.device_duration_ns);
@@ -113,9 +124,8 @@ void Report::add(const Report& other) {
   }
   worst_duration_error_ns = std::max(worst_duration_error_ns, other.worst_duration_error_ns);
   worst_duration_beyond_tick_ns = std::max(worst_duration_beyond_tick_ns, other.worst_duration_beyond_tick_ns);
-  const size_t room = kMostExceptions - exceptions.size();
-  const auto end = other.exceptions.begin() + static_cast<std::ptrdiff_t>(std::min(room, other.exceptions.size()));
-  exceptions.insert(exceptions.end(), other.exceptions.begin(), end);
+  append(without_reason, other.without_reason);
+  append(with_reason, other.with_reason);
 }
 
 void write_json(FILE* file, const Report& report) {
@@ -132,12 +142,14 @@ void write_json(FILE* file, const Report& report) {
   std::fprintf(file, "\"worstDurationBeyondTickNs\": %lld, \"exceptions\": [",
                static_cast<long long>(report.worst_duration_beyond_tick_ns));
   const char* separator = "\n  ";
-  for (const Exception& exception : report.exceptions) {
-    std::fprintf(file, "%s{\"world\": %llu, \"atS\": %.3f, \"errorNs\": %lld, \"boundNs\": %lld, \"why\": \"%s\"}",
-                 separator, static_cast<unsigned long long>(exception.world), exception.at_s,
-                 static_cast<long long>(exception.error_ns), static_cast<long long>(exception.bound_ns),
-                 exception.why.empty() ? "unexplained" : exception.why.c_str());
-    separator = ",\n  ";
+  for (const auto* list : {&report.without_reason, &report.with_reason}) {
+    for (const Exception& exception : *list) {
+      std::fprintf(file, "%s{\"world\": %llu, \"atS\": %.3f, \"errorNs\": %lld, \"boundNs\": %lld, \"why\": \"%s\"}",
+                   separator, static_cast<unsigned long long>(exception.world), exception.at_s,
+                   static_cast<long long>(exception.error_ns), static_cast<long long>(exception.bound_ns),
+                   exception.why.empty() ? "unexplained" : exception.why.c_str());
+      separator = ",\n  ";
+    }
   }
   std::fputs("]", file);
 }

@@ -52,7 +52,9 @@ struct Report {
   // Beyond the device's tick, of slices up to 2 s.
   int64_t worst_duration_error_ns = 0;
   int64_t worst_duration_beyond_tick_ns = 0;
-  std::vector<Exception> exceptions;  // the first so many
+  // The first so many of each.
+  std::vector<Exception> without_reason;
+  std::vector<Exception> with_reason;
 
   double coverage() const { return stamps == 0 ? 0 : 1 - static_cast<double>(outside) / static_cast<double>(stamps); }
   // Median bound by the oracle's; of one world.
