@@ -69,8 +69,8 @@ struct StreamInterval {
   uint64_t start_ns = 0;
   uint64_t end_ns = 0;
   uint64_t bound_ns = 0;
-  // Between the two by the device's own clock, never negative: better than the difference of the ends where the stretch
-  // is short, and free of the bound.
+  // Between the two by the device's own clock, never negative and free of the bound; the difference of the ends where
+  // the device cannot say.
   int64_t duration_ns = 0;
   bool clamped = false;
 };

@@ -5,13 +5,17 @@
 #include "interval_clock.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace gpuspan {
 namespace {
 
 constexpr int64_t kMinuteNs = 60'000'000'000;
 constexpr int64_t kWidthFactor = 3;
-// Up to this many times the stated wander the rate is taken to wander more than thought; beyond, to have stepped.
+// A mark takes its time to execute and to be seen: the truth is not near an anchor's ends, and one that needs it there
+// is taken for a contradiction. This part of the narrowest anchor is what "near" means.
+constexpr int64_t kMarginPart = 4;
+// Each contradiction doubles the wander for a minute, up to this many times what is stated.
 constexpr int64_t kMostRaise = 16;
 
 bool reachable(int64_t ns) noexcept { return ns == within_reach(ns); }
@@ -37,12 +41,26 @@ void IntervalClock::raise_wander(int64_t factor, int64_t host_ns) noexcept {
   raised_until_ns_ = host_ns + kMinuteNs;
 }
 
+int64_t IntervalClock::narrowest_width() const noexcept {
+  int64_t narrowest = INT64_MAX / kWidthFactor;
+  for (const Anchor& kept : window_) narrowest = std::min(narrowest, kept.host.width());
+  return narrowest;
+}
+
 bool IntervalClock::too_wide(const Anchor& anchor) const noexcept {
   if (window_.empty()) return false;
   if (anchor.host.low - window_.newest().host.high >= options_.renew_ns) return false;
-  int64_t best = INT64_MAX / kWidthFactor;
-  for (const Anchor& kept : window_) best = std::min(best, kept.host.width());
-  return anchor.host.width() > std::min(options_.widest_ns, std::max(best * kWidthFactor, options_.tick_ns));
+  const int64_t widest = std::max(narrowest_width() * kWidthFactor, options_.tick_ns);
+  return anchor.host.width() > std::min(options_.widest_ns, widest);
+}
+
+// No rate explains the new anchor together with the old ones: the host's clock is slewed, or the device's stepped.
+// Nothing from before is of use, and for a minute less is trusted.
+void IntervalClock::start_over(int64_t host_ns) noexcept {
+  ++inconsistencies_;
+  raise_wander(2 * raise_, host_ns);
+  window_.clear();
+  rate_.reset();
 }
 
 bool IntervalClock::add(const Anchor& anchor) noexcept {
@@ -53,35 +71,11 @@ bool IntervalClock::add(const Anchor& anchor) noexcept {
   if (anchor.host.low > raised_until_ns_) raise_ = 1;
   window_.forget_before(anchor.host.low - kMinuteNs);
   if (!window_.empty()) rate_.age(anchor.device.ns - window_.newest().device.ns, wander_ppb());
-  if (!rate_.narrow(anchor, window_, wander_ppb(), options_.tick_ns)) reconcile(anchor);
+  const int64_t margin = std::min(narrowest_width(), anchor.host.width()) / kMarginPart;
+  if (!rate_.narrow(anchor, window_, {wander_ppb(), options_.tick_ns, margin})) start_over(anchor.host.high);
   window_.insert(anchor);
   rate_.fit(window_);
   return true;
-}
-
-// No rate explains the new anchor together with the old ones. Either the rate wanders more than stated: the least
-// multiple that explains all is taken for a minute. Or it stepped, or the device's clock did: then only what comes
-// from now on is of use.
-void IntervalClock::reconcile(const Anchor& anchor) noexcept {
-  ++inconsistencies_;
-  for (int64_t raise = 2 * raise_; raise <= kMostRaise; raise *= 2) {
-    RateFit fresh(options_.widest_drift_ppb);
-    if (!explains_all(&fresh, anchor, options_.wander_ppb * raise)) continue;
-    rate_ = fresh;
-    raise_wander(raise, anchor.host.high);
-    return;
-  }
-  window_.clear();
-  rate_.reset();
-}
-
-bool IntervalClock::explains_all(RateFit* rate, const Anchor& anchor, int64_t wander_ppb) const noexcept {
-  AnchorWindow earlier;
-  for (const Anchor& kept : window_) {
-    if (!rate->narrow(kept, earlier, wander_ppb, options_.tick_ns)) return false;
-    earlier.insert(kept);
-  }
-  return rate->narrow(anchor, earlier, wander_ppb, options_.tick_ns);
 }
 
 void IntervalClock::begin_epoch() noexcept {
@@ -93,15 +87,23 @@ void IntervalClock::begin_epoch() noexcept {
   raised_until_ns_ = 0;
 }
 
-HostInterval IntervalClock::host_duration(int64_t device_ns) const noexcept {
-  const int64_t half = (wander_ppb() + 1) / 2;
-  const int64_t slow = at_rate(within_reach(device_ns), rate_.range().low_ppb - half);
-  const int64_t fast = at_rate(within_reach(device_ns), rate_.range().high_ppb + half);
+// The host time of a stretch whose ends are `distance_ns` from now in the mean; either sign.
+HostInterval IntervalClock::host_time(int64_t device_ns, int64_t distance_ns) const noexcept {
+  const int64_t wander = wander_over(distance_ns, wander_ppb());
+  const int64_t slow = at_rate(device_ns, rate_.range().low_ppb - wander);
+  const int64_t fast = at_rate(device_ns, rate_.range().high_ppb + wander);
   return {std::min(slow, fast), std::max(slow, fast) + 1};
 }
 
+HostInterval IntervalClock::host_duration(int64_t device_ns) const noexcept {
+  const int64_t length = within_reach(device_ns);
+  return host_time(length, std::abs(length));
+}
+
 HostInterval IntervalClock::project(const Anchor& anchor, const DeviceStamp& stamp) const noexcept {
-  const HostInterval passed = host_duration(stamp.ns - anchor.device.ns);
+  const int64_t now = window_.empty() ? anchor.device.ns : window_.newest().device.ns;
+  const int64_t distance = std::abs(now - anchor.device.ns) / 2 + std::abs(now - stamp.ns) / 2;
+  const HostInterval passed = host_time(stamp.ns - anchor.device.ns, distance);
   const int64_t slack = stamps_slack(anchor.device, stamp, options_.tick_ns);
   return {within_reach(anchor.host.low + passed.low - slack), within_reach(anchor.host.high + passed.high + slack)};
 }

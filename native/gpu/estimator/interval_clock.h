@@ -20,7 +20,7 @@ namespace gpuspan {
 struct IntervalClockOptions {
   // The device's stamps are multiples of this: each may be this much too early.
   int64_t tick_ns = 1;
-  // How far the rate over any stretch of the last minute may be from that over another, in ns per s.
+  // How much the rate may change within a minute, in ns per s; half of that within ten seconds, less in less.
   int64_t wander_ppb = 1'000;
   // How far apart the clocks may run when nothing is known yet: two crystals, and the 500 ppm by which ntpd slews
   // CLOCK_MONOTONIC at most.
@@ -49,7 +49,7 @@ class IntervalClock {
   // is taken at twice its width, those it contradicts are forgotten, and `inconsistencies` grows.
   HostInterval locate(const DeviceStamp& stamp, const Anchor* own, size_t own_count) noexcept;
 
-  // How much host time passes in `device_ns` of device time, by the rate known now; ends are outward.
+  // How much host time passes in `device_ns` of device time that ended not long ago; ends are outward.
   HostInterval host_duration(int64_t device_ns) const noexcept;
 
   // The same as a point, by the best guess of the rate.
@@ -69,8 +69,9 @@ class IntervalClock {
   int64_t wander_ppb() const noexcept;
   void raise_wander(int64_t factor, int64_t host_ns) noexcept;
   bool too_wide(const Anchor& anchor) const noexcept;
-  void reconcile(const Anchor& anchor) noexcept;
-  bool explains_all(RateFit* rate, const Anchor& anchor, int64_t wander_ppb) const noexcept;
+  int64_t narrowest_width() const noexcept;
+  void start_over(int64_t host_ns) noexcept;
+  HostInterval host_time(int64_t device_ns, int64_t distance_ns) const noexcept;
   HostInterval project(const Anchor& anchor, const DeviceStamp& stamp) const noexcept;
 
   IntervalClockOptions options_;

@@ -54,20 +54,21 @@ StreamInterval place(IntervalClock& clock, const SliceStamps& stamps) noexcept {
   Ends ends;
   ends.start = limit(said.start, {within_reach(stamps.launched_ns), seen}, &placed.clamped);
   ends.end = limit(said.end, {within_reach(stamps.end_launched_ns), seen}, &placed.clamped);
-  if (stamps.duration_ns < 0) placed.clamped = true;
+  const bool has_duration = stamps.epoch != kNoEpoch && stamps.duration_slack_ns < kFarthestNs;
+  const int64_t duration = std::max<int64_t>(stamps.duration_ns, 0);
+  if (has_duration && stamps.duration_ns < 0) placed.clamped = true;
 
-  const HostInterval passed = time_between(clock, stamps);
-  if (!placed.clamped) limit_each_other(ends, passed);
+  if (has_duration && !placed.clamped) limit_each_other(ends, time_between(clock, stamps));
   const int64_t start_ns = std::max<int64_t>(ends.start.middle(), 0);
-  const int64_t by_device = start_ns + clock.best_duration(std::max<int64_t>(stamps.duration_ns, 0));
-  const int64_t end_ns = std::max(start_ns, std::clamp(by_device, ends.end.low, ends.end.high));
+  const int64_t wanted = has_duration ? start_ns + clock.best_duration(duration) : ends.end.middle();
+  const int64_t end_ns = std::max(start_ns, std::clamp(wanted, ends.end.low, ends.end.high));
 
   int64_t bound = std::max(ends.start.reach(start_ns), ends.end.reach(end_ns));
   if (placed.clamped) bound = std::max({bound, said.start.reach(start_ns), said.end.reach(end_ns)});
   placed.start_ns = static_cast<uint64_t>(start_ns);
   placed.end_ns = static_cast<uint64_t>(end_ns);
   placed.bound_ns = static_cast<uint64_t>(bound);
-  placed.duration_ns = std::max<int64_t>(stamps.duration_ns, 0);
+  placed.duration_ns = has_duration ? duration : end_ns - start_ns;
   return placed;
 }
 

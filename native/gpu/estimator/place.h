@@ -22,7 +22,8 @@ struct SliceStamps {
   DeviceStamp end;
   int64_t duration_ns = 0;  // by the device: straight from elapsed(start, end) where the device can say
   int64_t duration_slack_ns = 0;
-  // The epoch of both stamps and of `own`. If it is not the clock's, the slice is placed by causality alone.
+  // The epoch of both stamps and of `own`. If it is not the clock's, the slice is placed by causality and its duration;
+  // kNoEpoch, for a slice that may span two, by causality alone.
   uint32_t epoch = kCurrentEpoch;
   Anchor own[2];
   size_t own_count = 0;

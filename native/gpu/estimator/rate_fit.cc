@@ -20,11 +20,8 @@ constexpr double kSteepest = 1e15;
 
 RateRange everything() noexcept { return {-static_cast<int64_t>(kSteepest), static_cast<int64_t>(kSteepest)}; }
 
-// What the stretch between two anchors may add to the range: half of the wander, and more over more than a minute.
-int64_t wander_over(int64_t span_ns, int64_t wander_ppb) noexcept {
-  const double minutes = std::max(1.0, static_cast<double>(span_ns) / static_cast<double>(kMinute));
-  return static_cast<int64_t>(std::ceil(static_cast<double>(wander_ppb) / 2 * minutes));
-}
+// The rate wanders by half of what is stated in this time.
+constexpr int64_t kSlowNs = 10 * kSecond;
 
 }  // namespace
 
@@ -32,16 +29,22 @@ int64_t stamps_slack(const DeviceStamp& a, const DeviceStamp& b, int64_t tick_ns
   return within_reach(tick_ns + a.slack_ns + b.slack_ns + std::abs(a.chain_ns - b.chain_ns));
 }
 
-RateRange rate_between(const Anchor& earlier, const Anchor& later, int64_t tick_ns) noexcept {
+int64_t wander_over(int64_t distance_ns, int64_t wander_ppb) noexcept {
+  const auto distance = static_cast<double>(distance_ns);
+  const double near = std::min(1.0, distance / static_cast<double>(kSlowNs));
+  const double far = std::max(1.0, distance / static_cast<double>(kMinute));
+  return static_cast<int64_t>(std::ceil(static_cast<double>(wander_ppb) / 2 * near * far));
+}
+
+RateRange rate_between(const Anchor& earlier, const Anchor& later, int64_t slack_ns) noexcept {
   const int64_t span = later.device.ns - earlier.device.ns;
-  const int64_t slack = stamps_slack(earlier.device, later.device, tick_ns);
-  if (span / 2 <= slack) return everything();
-  const auto least = static_cast<double>(later.host.low - earlier.host.high - span - slack);
-  const auto most = static_cast<double>(later.host.high - earlier.host.low - span + slack);
+  if (span / 2 <= std::abs(slack_ns)) return everything();
+  const auto least = static_cast<double>(later.host.low - earlier.host.high - span - slack_ns);
+  const auto most = static_cast<double>(later.host.high - earlier.host.low - span + slack_ns);
   // The span itself is only known to the slack; the divisor that leaves more room is right.
   const auto rate = [&](double gained, bool lower) {
     const bool shorter = (gained < 0) == lower;
-    return gained * kPerSecond / static_cast<double>(shorter ? span - slack : span + slack);
+    return gained * kPerSecond / static_cast<double>(shorter ? span - slack_ns : span + slack_ns);
   };
   return {static_cast<int64_t>(std::clamp(std::floor(rate(least, true)), -kSteepest, kSteepest)),
           static_cast<int64_t>(std::clamp(std::ceil(rate(most, false)), -kSteepest, kSteepest))};
@@ -63,22 +66,27 @@ void RateFit::age(int64_t elapsed_ns, int64_t wander_ppb) noexcept {
   // 11 days; the range is as wide as it gets long before, and the product below stays small.
   constexpr int64_t kLongest = 1'000'000 * kSecond;
   unaged_ns_ = std::min(unaged_ns_ + std::clamp<int64_t>(elapsed_ns, 0, kLongest), kLongest);
-  const int64_t aged_ppb = unaged_ns_ / 1'000 * wander_ppb / (kMinute / 1'000);
+  const int64_t aged_ppb = unaged_ns_ / 1'000 * wander_ppb / (2 * kSlowNs / 1'000);
   if (aged_ppb == 0) return;  // what has passed is kept until it makes up one
   unaged_ns_ = 0;
   range_ = {std::max(range_.low_ppb - aged_ppb, -widest_ppb_), std::min(range_.high_ppb + aged_ppb, widest_ppb_)};
 }
 
-bool RateFit::narrow(const Anchor& anchor, const AnchorWindow& window, int64_t wander_ppb, int64_t tick_ns) noexcept {
+bool RateFit::narrow(const Anchor& anchor, const AnchorWindow& window, const Narrowing& narrowing) noexcept {
   RateRange range = range_;
+  RateRange strict = range_;
+  const int64_t now = window.empty() ? anchor.device.ns : std::max(anchor.device.ns, window.newest().device.ns);
   for (const Anchor& other : window) {
     const bool is_later = anchor.device.ns >= other.device.ns;
-    const RateRange mean = is_later ? rate_between(other, anchor, tick_ns) : rate_between(anchor, other, tick_ns);
-    const int64_t wander = wander_over(std::abs(anchor.device.ns - other.device.ns), wander_ppb);
-    range.low_ppb = std::max(range.low_ppb, mean.low_ppb - wander);
-    range.high_ppb = std::min(range.high_ppb, mean.high_ppb + wander);
+    const Anchor& first = is_later ? other : anchor;
+    const Anchor& second = is_later ? anchor : other;
+    const int64_t slack = stamps_slack(first.device, second.device, narrowing.tick_ns);
+    const int64_t distance = (now - first.device.ns) / 2 + (now - second.device.ns) / 2;
+    const int64_t wander = wander_over(distance, narrowing.wander_ppb);
+    range.narrow(rate_between(first, second, slack), wander);
+    strict.narrow(rate_between(first, second, slack - 2 * narrowing.margin_ns), wander);
   }
-  if (range.empty()) return false;
+  if (range.empty() || strict.empty()) return false;
   range_ = range;
   return true;
 }

@@ -34,7 +34,9 @@ class NullTimer final : public DeviceTimer {
 
   Poll poll(InFlight&) noexcept override { return Poll::kDone; }
   Read read(InFlight& slice, uint64_t, StreamInterval* interval) noexcept override {
-    *interval = {slice.times.begin_before, slice.times.end_before, 0, false};
+    const uint64_t begin = slice.times.begin_before;
+    const uint64_t end = slice.times.end_before;
+    *interval = {begin, end, 0, static_cast<int64_t>(end - begin), false};
     return Read::kPlaced;
   }
   void release(InFlight&) noexcept override {}

@@ -95,7 +95,7 @@ class ScriptedTimer final : public DeviceTimer {
   }
   Read read(InFlight& slice, uint64_t, StreamInterval* interval) noexcept override {
     if (fails(Call::kRead)) return Read::kFailed;
-    *interval = {slice.times.begin_before, slice.times.end_before, 7, false};
+    *interval = {slice.times.begin_before, slice.times.end_before, 7, 0, false};
     return Read::kPlaced;
   }
   void release(InFlight& slice) noexcept override {
