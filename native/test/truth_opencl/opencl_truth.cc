@@ -7,14 +7,18 @@
 //   gpuspan_opencl_truth [--kernels N] [--seconds S] [--seed X] [--json FILE]
 #include <sys/resource.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "launch_thread.h"
 #include "native/gpu/opencl/opencl_timer.h"
@@ -195,6 +199,8 @@ int Run::execute(const Options& options) {
   if (!clock.empty()) findings.wrong.push_back("at the end of the run, " + clock);
   RunFacts facts;
   facts.device = tap_->description();
+  facts.command = "npm run truth:opencl -- --kernels " + std::to_string(options.kernels) + " --seconds " +
+                  std::to_string(options.seconds) + " --seed " + std::to_string(options.seed);
   facts.seed = options.seed;
   facts.threads = kThreads;
   facts.queues = kThreads * kQueuesPerThread;

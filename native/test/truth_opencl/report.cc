@@ -62,7 +62,8 @@ bool write_json(const char* path, const RunFacts& facts, const Findings& finding
   if (file == nullptr) return false;
   utsname system{};
   uname(&system);
-  std::fprintf(file, "{\n  \"device\": %s,\n  \"kernel\": %s,\n  \"cores\": %ld,\n", quoted(facts.device).c_str(),
+  std::fprintf(file, "{\n  \"command\": %s,\n", quoted(facts.command).c_str());
+  std::fprintf(file, "  \"device\": %s,\n  \"kernel\": %s,\n  \"cores\": %ld,\n", quoted(facts.device).c_str(),
                quoted(std::string(system.sysname) + " " + system.release).c_str(), sysconf(_SC_NPROCESSORS_ONLN));
   std::fprintf(file, "  \"kernels\": %zu,\n  \"seconds\": %.1f,\n  \"queues\": %d,\n  \"threads\": %d,\n",
                findings.slices.size(), findings.seconds, facts.queues, facts.threads);

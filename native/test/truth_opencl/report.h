@@ -12,7 +12,8 @@
 namespace gpuspan::truth {
 
 struct RunFacts {
-  std::string device;  // as the device timer describes it
+  std::string device;   // as the device timer describes it
+  std::string command;  // that repeats the run
   uint64_t seed = 0;
   int threads = 0, queues = 0;
   size_t looks = 0;      // of the truth at both clocks
