@@ -4,9 +4,8 @@
 // and under ThreadSanitizer, each in a folder of its own. Names after `--` run only those: plain, address, thread.
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { ROOT } from './fresh.mjs';
-import { answers, runProgram, SetupError } from './toolchain.mjs';
+import { buildNative, requireNativeTools } from './native-build.mjs';
+import { runProgram, SetupError } from './toolchain.mjs';
 
 const VARIANTS = {
   plain: { sanitize: '', env: {} },
@@ -17,32 +16,8 @@ const VARIANTS = {
   thread: { sanitize: 'thread', env: { TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1' } },
 };
 
-function requireTools() {
-  const missing = ['cmake', 'ctest'].filter((tool) => !answers(tool));
-  if (missing.length > 0) {
-    throw new SetupError(
-      `missing: ${missing.join(', ')}. On Debian: apt-get install cmake ninja-build libgtest-dev libgmock-dev`,
-    );
-  }
-}
-
 function runVariant(name, { sanitize, env }) {
-  const out = join(ROOT, `build-native-${name}`);
-  // Our declarations of OpenCL and CUDA are checked against the real headers, which CI insists on.
-  const must = (variable) => (process.env[variable] === '1' ? 'ON' : 'OFF');
-  const settings = [
-    'GPUSPAN_TESTS=ON',
-    `GPUSPAN_SANITIZE=${sanitize}`,
-    `GPUSPAN_REQUIRE_OPENCL_HEADERS=${must('GPUSPAN_REQUIRE_OPENCL')}`,
-    `GPUSPAN_REQUIRE_CUDA_HEADERS=${must('GPUSPAN_REQUIRE_CUDA_HEADERS')}`,
-  ];
-  const defines = settings.map((setting) => `--CD${setting}`);
-  const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js');
-  const jobs = String(availableParallelism());
-  const options = ['--out', out, '--config', 'RelWithDebInfo', '--parallel', jobs, '--log-level', 'warn', ...defines];
-  for (const command of ['configure', 'build']) {
-    runProgram(process.execPath, [cmakeJs, command, ...options], { what: `building the ${name} tests` });
-  }
+  const out = buildNative(name, { sanitize });
   const ctest = ['--test-dir', out, '--output-on-failure', '--no-tests=error', '--timeout', '300'];
   runProgram('ctest', ctest, { env: { ...process.env, ...env }, what: `the ${name} tests` });
   tellSkips(out);
@@ -54,6 +29,9 @@ function tellSkips(out) {
   for (const [, reason, name] of log.matchAll(/: Skipped\n([^\n]*)\n+\[ {2}SKIPPED \] (\S+)/g)) {
     console.log(`test:native: skipped: ${name}: ${reason}`);
   }
+  for (const [, reason] of log.matchAll(/^truth: NOT RUN: (.*)$/gm)) {
+    console.log(`test:native: skipped: gpuspan_opencl_truth: ${reason}`);
+  }
 }
 
 const names = process.argv.slice(2);
@@ -61,7 +39,7 @@ const unknown = names.filter((name) => !(name in VARIANTS));
 try {
   if (unknown.length > 0)
     throw new SetupError(`unknown: ${unknown.join(', ')}; known: ${Object.keys(VARIANTS).join(', ')}`);
-  requireTools();
+  requireNativeTools();
   for (const [name, variant] of Object.entries(VARIANTS)) {
     if (names.length === 0 || names.includes(name)) runVariant(name, variant);
   }

@@ -31,7 +31,7 @@ class OpenClTimerTest : public OpenClTest {
   StreamInterval resolve(InFlight& slice) {
     while (timer_->poll(slice) == Poll::kPending) std::this_thread::yield();
     StreamInterval interval;
-    EXPECT_TRUE(timer_->read(slice, monotonic_ns(), &interval));
+    EXPECT_EQ(timer_->read(slice, monotonic_ns(), &interval), Read::kPlaced);
     timer_->release(slice);
     return interval;
   }
