@@ -51,11 +51,11 @@ class SweepTest : public CudaTest, public testing::WithParamInterface<Failure> {
     cuda::Graph graph = nullptr;
     {
       const AsApplication application(sim.application);
-      ASSERT_EQ(sim.begin_capture(on, cuda::kCaptureGlobal), cuda::kSuccess);
+      expect_success(sim.begin_capture(on, cuda::kCaptureGlobal));
     }
     meanwhile();
     const AsApplication application(sim.application);
-    EXPECT_EQ(sim.end_capture(on, &graph), cuda::kSuccess) << "a capture was broken";
+    expect_success(sim.end_capture(on, &graph));
   }
 
   // Everything by hand, so that the n-th call is the same in each run.
@@ -127,8 +127,10 @@ TEST_P(SweepTest, EveryCallFailsOnceAndTheBooksBalance) {
       std::unique_ptr<DeviceTimer> timer = new_timer(sim.host());
       sim.clear_counts();
       ASSERT_EQ(sim.fail(entry_point.c_str(), nth, failure.result, failure.sticky), 0);
+      application_fails_ = failure.sticky != 0;
       scenario(*timer);
       timer.reset();
+      application_fails_ = false;
       expect_manners();
       if (HasFailure()) return;
       ++runs;
