@@ -13,11 +13,11 @@ namespace gpuspan {
 
 class AnchorSchedule {
  public:
-  static constexpr size_t kBurst = 16;                  // at start, after idle, after restart()
-  static constexpr size_t kEach = 4;                    // each time later
+  static constexpr size_t kBurst = 16;                // at start, after idle, after restart()
+  static constexpr size_t kEach = 4;                  // each time later
   static constexpr int64_t kCadenceNs = 500'000'000;  // between anchors in the long run
-  static constexpr int64_t kSoonestNs = 1'000'000;      // after a burst; doubles up to the cadence
-  static constexpr int64_t kIdleNs = 2 * kCadenceNs;    // without an anchor: a burst is due
+  static constexpr int64_t kSoonestNs = 1'000'000;    // after a burst; doubles up to the cadence
+  static constexpr int64_t kIdleNs = 2 * kCadenceNs;  // without an anchor: a burst is due
 
   // How many anchors to take now; the narrowest of them is the one to keep. 0: none is due. `now_ns`: CLOCK_MONOTONIC.
   // Counts as taken: ask once, then take them.

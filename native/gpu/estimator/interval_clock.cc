@@ -11,6 +11,7 @@ namespace gpuspan {
 namespace {
 
 constexpr int64_t kMinuteNs = 60'000'000'000;
+constexpr int64_t kRecentNs = 10'000'000'000;
 constexpr int64_t kWidthFactor = 3;
 // A mark takes its time to execute and to be seen: the truth is not near an anchor's ends, and one that needs it there
 // is taken for a contradiction. This part of the narrowest anchor is what "near" means.
@@ -59,6 +60,10 @@ bool IntervalClock::too_wide(const Anchor& anchor) const noexcept {
 void IntervalClock::start_over(int64_t host_ns) noexcept {
   ++inconsistencies_;
   raise_wander(2 * raise_, host_ns);
+  forget_all();
+}
+
+void IntervalClock::forget_all() noexcept {
   window_.clear();
   rate_.reset();
 }
@@ -68,8 +73,12 @@ bool IntervalClock::add(const Anchor& anchor) noexcept {
     ++rejections_;
     return false;
   }
-  if (anchor.host.low > raised_until_ns_) raise_ = 1;
-  window_.forget_before(anchor.host.low - kMinuteNs);
+  // Pauses are when nobody sees the host's clock being slewed.
+  if (!window_.empty() && anchor.host.low - window_.newest().host.high > kRecentNs) forget_all();
+  const bool lowers = raise_ > 1 && anchor.host.low > raised_until_ns_;
+  if (lowers) raise_ = 1;
+  // What was only held to more wander may contradict less of it.
+  window_.forget_before(anchor.host.low - (lowers ? kRecentNs : kMinuteNs));
   if (!window_.empty()) rate_.age(anchor.device.ns - window_.newest().device.ns, wander_ppb());
   const int64_t margin = std::min(narrowest_width(), anchor.host.width()) / kMarginPart;
   if (!rate_.narrow(anchor, window_, {wander_ppb(), options_.tick_ns, margin})) start_over(anchor.host.high);
@@ -81,8 +90,7 @@ bool IntervalClock::add(const Anchor& anchor) noexcept {
 void IntervalClock::begin_epoch() noexcept {
   ++epoch_;
   if (epoch_ == UINT32_MAX) epoch_ = 1;  // the two numbers that are never a clock's, see place.h
-  window_.clear();
-  rate_.reset();
+  forget_all();
   raise_ = 1;
   raised_until_ns_ = 0;
 }

@@ -71,6 +71,7 @@ class IntervalClock {
   bool too_wide(const Anchor& anchor) const noexcept;
   int64_t narrowest_width() const noexcept;
   void start_over(int64_t host_ns) noexcept;
+  void forget_all() noexcept;
   HostInterval host_time(int64_t device_ns, int64_t distance_ns) const noexcept;
   HostInterval project(const Anchor& anchor, const DeviceStamp& stamp) const noexcept;
 

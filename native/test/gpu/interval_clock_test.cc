@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 
@@ -118,22 +119,50 @@ TEST(IntervalClock, NoticesAStepOfTheDevicesClockAndForgetsWhatCameBefore) {
   EXPECT_GE(located.high, reset.host.high);
 }
 
-TEST(IntervalClock, WidensForAMinuteWhenTheRateWandersMoreThanStated) {
+// Runs `ppm` faster than the host from second 30 on; 10 ppm before.
+Anchor turning_anchor(int64_t s, int64_t ppm) {
+  const int64_t host =
+      kSecond + s * kSecond + std::min<int64_t>(s, 30) * 10'000 + std::max<int64_t>(s - 30, 0) * ppm * 1'000;
+  return {{s * kSecond, 0, 0}, {host - 2'000, host + 2'000}};
+}
+
+TEST(IntervalClock, StartsOverAndWidensForAMinuteWhenTheRateSteps) {
   IntervalClock clock;
-  add_seconds(clock, 0, 30, 10);
-  const int64_t quiet = clock.locate({31 * kSecond, 0, 0}, nullptr, 0).width();
-  // 6 ppm faster from here on.
-  const int64_t turn = kSecond + 30 * kSecond + 30 * 10'000;
-  const auto later = [&](int64_t s) {
-    const int64_t host = turn + (s - 30) * kSecond + (s - 30) * 16'000;
-    return Anchor{{s * kSecond, 0, 0}, {host - 2'000, host + 2'000}};
-  };
-  for (int64_t s = 31; s <= 40; ++s) clock.add(later(s));
-  EXPECT_GE(clock.inconsistencies(), 1u);
-  EXPECT_GE(clock.anchors(), 40u);
-  EXPECT_GE(clock.locate({41 * kSecond, 0, 0}, nullptr, 0).width(), quiet + 3'000);
-  for (int64_t s = 41; s <= 160; ++s) clock.add(later(s));
-  EXPECT_LE(clock.locate({161 * kSecond, 0, 0}, nullptr, 0).width(), quiet + 1'000);
+  for (int64_t s = 0; s <= 30; ++s) clock.add(turning_anchor(s, 60));
+  clock.add(turning_anchor(31, 60));
+  EXPECT_EQ(clock.inconsistencies(), 1u);
+  EXPECT_EQ(clock.anchors(), 1u);
+  for (int64_t s = 32; s <= 80; ++s) clock.add(turning_anchor(s, 60));
+  const HostInterval soon = clock.locate({85 * kSecond, 0, 0}, nullptr, 0);
+  for (int64_t s = 81; s <= 160; ++s) clock.add(turning_anchor(s, 60));
+  const HostInterval later = clock.locate({165 * kSecond, 0, 0}, nullptr, 0);
+  EXPECT_GE(soon.width(), later.width() + 1'000);
+  const Anchor truth = turning_anchor(165, 60);
+  EXPECT_LE(later.low, truth.host.middle());
+  EXPECT_GE(later.high, truth.host.middle());
+  EXPECT_EQ(clock.inconsistencies(), 1u);
+}
+
+TEST(IntervalClock, NoticesASmallStepOfTheRateBeforeItsAnswersAreWrong) {
+  for (const int64_t ppm : {4, 8, 16, 32}) {
+    IntervalClock clock;
+    for (int64_t s = 0; s <= 90; ++s) {
+      clock.add(turning_anchor(s, ppm));
+      const Anchor truth = turning_anchor(s, ppm);
+      const HostInterval located = clock.locate(truth.device, nullptr, 0);
+      EXPECT_LE(located.low, truth.host.middle()) << ppm << " ppm, " << s << " s";
+      EXPECT_GE(located.high, truth.host.middle()) << ppm << " ppm, " << s << " s";
+    }
+  }
+}
+
+TEST(IntervalClock, ForgetsTheRateOverAPauseInWhichTheHostMayHaveBeenSlewed) {
+  IntervalClock clock;
+  add_seconds(clock, 0, 60, 24);
+  clock.add(anchor_at(75 * kSecond, 24, 4'000));
+  EXPECT_EQ(clock.anchors(), 1u);
+  EXPECT_EQ(clock.rate_ppb(), 0);
+  EXPECT_EQ(clock.inconsistencies(), 0u);
 }
 
 TEST(IntervalClock, TakesTheNarrowestAtTwiceItsWidthWhereOwnAnchorsContradict) {

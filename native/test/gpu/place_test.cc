@@ -73,15 +73,25 @@ TEST(Place, FallsBackToCausalityForStampsOfAnotherEpoch) {
   clock.add({{0, 0, 0}, {5'000'000, 5'000'100}});
   SliceStamps stamps = slice_of(10, 20'010);
   limit_by(stamps, 1'000'000, 1'010'000, 1'100'000);
-  for (const uint32_t other : {clock.epoch() + 1, kNoEpoch}) {
-    stamps.epoch = other;
-    const StreamInterval placed = place(clock, stamps);
-    EXPECT_FALSE(placed.clamped);
-    EXPECT_LE(placed.bound_ns, 40'100u);
-    EXPECT_GE(placed.start_ns, 1'000'000u);
-  }
+  stamps.epoch = clock.epoch() + 1;
+  const StreamInterval placed = place(clock, stamps);
+  EXPECT_FALSE(placed.clamped);
+  EXPECT_LE(placed.bound_ns, 40'100u);
+  EXPECT_GE(placed.start_ns, 1'000'000u);
+  EXPECT_EQ(placed.duration_ns, 20'000);
   stamps.epoch = clock.epoch();
   EXPECT_TRUE(place(clock, stamps).clamped);
+}
+
+TEST(Place, BelievesNoDurationThatSpansTwoEpochs) {
+  IntervalClock clock;
+  SliceStamps stamps = slice_of(9'000'000'000, 10);
+  limit_by(stamps, 1'000'000, 1'010'000, 1'100'000);
+  stamps.epoch = kNoEpoch;
+  const StreamInterval placed = place(clock, stamps);
+  EXPECT_FALSE(placed.clamped);
+  EXPECT_LE(placed.bound_ns, 50'000u);
+  EXPECT_EQ(placed.duration_ns, static_cast<int64_t>(placed.end_ns - placed.start_ns));
 }
 
 TEST(Place, FallsBackToCausalityForStampsThatAreNotKnown) {

@@ -12,10 +12,10 @@ namespace gpuspan::truth {
 namespace {
 
 constexpr size_t kMostExceptions = 200;
-// A change of rate is unknown until the next anchor, for as long as slices are placed without one after it...
-constexpr int64_t kUnnoticed = AnchorSchedule::kCadenceNs + 200 * kMs;
-// ...and until it has moved the clocks apart by more than anchors and ticks hide.
-constexpr double kHiddenNs = 10e3;
+// A change of rate is unknown until the next anchor that is good enough to be kept...
+constexpr int64_t kUnnoticed = 3 * AnchorSchedule::kCadenceNs;
+// ...and until it has moved the clocks apart by more than anchors and ticks hide, about twice an anchor's width.
+double hidden_ns(const World& world) { return 8e3 * world.latencies.scale + 4 * static_cast<double>(world.tick_ns); }
 constexpr int64_t kLongestDuration = 2 * kSecond;
 
 // Why a stamp may be outside its bound: the host's clock began to run differently, and no anchor could tell yet.
@@ -24,7 +24,7 @@ std::string explain(const World& world, int64_t at_ns) {
   for (const HostSlew& slew : world.slews) {
     const int64_t since = at_ns - slew.at_ns;
     const double change = std::abs(slew.ppb - before);
-    const int64_t noticed = kUnnoticed + static_cast<int64_t>(kHiddenNs / (change + 1) * 1e9);
+    const int64_t noticed = kUnnoticed + static_cast<int64_t>(hidden_ns(world) / (change + 1) * 1e9);
     // A slice may have begun before the slew and have been placed after it.
     if (since >= -kUnnoticed - kLongestDuration && since <= noticed && change > 500) {
       char text[96];

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the estimator promises, over simulated worlds whose truth is known: true times lie within their bounds, the
+// bounds are not fat, a quiet world is placed to a us after a day as after a minute, and durations are the device's.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "report.h"
+
+namespace gpuspan::truth {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr uint64_t kWorlds = 20;  // at a tenth of the speed
+constexpr uint64_t kFewestStamps = 60'000;
+#else
+constexpr uint64_t kWorlds = 240;
+constexpr uint64_t kFewestStamps = 1'000'000;
+#endif
+constexpr uint64_t kSeed = 20'260;
+
+const Report& random_worlds() {
+  static const Report report = play_random_worlds(kWorlds, kSeed, [](const World& world, const Report& each) {
+    EXPECT_LE(each.oracle_ratio(), 2) << "seed " << world.seed << ": " << describe(world);
+    // Whatever is outside its bound, is so because the host's clock was slewed.
+    if (world.slews.empty()) {
+      EXPECT_EQ(each.outside, 0u) << "seed " << world.seed << ": " << describe(world);
+    }
+  });
+  return report;
+}
+
+const QuietDay& quiet_day() {
+  static const QuietDay day = play_quiet_day(1);
+  return day;
+}
+
+TEST(RandomWorlds, AreEnoughToTellAThousandth) {
+  EXPECT_EQ(random_worlds().worlds, kWorlds);
+  EXPECT_GE(random_worlds().stamps, kFewestStamps);
+}
+
+TEST(RandomWorlds, TrueTimesLieWithinTheirBounds) { EXPECT_GE(random_worlds().coverage(), 0.999); }
+
+TEST(RandomWorlds, EveryTimeOutsideItsBoundIsExplained) {
+  EXPECT_EQ(random_worlds().unexplained, 0u);
+  for (const Exception& exception : random_worlds().without_reason) {
+    ADD_FAILURE() << "world " << exception.world << " at " << exception.at_s << " s: error " << exception.error_ns
+                  << " ns, bound " << exception.bound_ns << " ns";
+  }
+}
+
+TEST(RandomWorlds, MedianBoundsAreAtMostTwiceThoseOfAnOracle) {
+  EXPECT_GE(random_worlds().worst_oracle_ratio, 1);
+  EXPECT_LE(random_worlds().worst_oracle_ratio, 2) << random_worlds().worst_oracle_world;
+}
+
+TEST(RandomWorlds, DurationsAreTheDevicesToATickAndAHundredNs) {
+  EXPECT_LE(random_worlds().worst_duration_beyond_tick_ns, 100);
+}
+
+TEST(RandomWorlds, AreTheSameForTheSameSeed) {
+  const World world = random_world(99);
+  EXPECT_EQ(describe(world), describe(random_world(99)));
+  const Report first = play(world);
+  const Report second = play(world);
+  EXPECT_EQ(first.stamps, second.stamps);
+  EXPECT_EQ(first.errors.quantile(0.999), second.errors.quantile(0.999));
+}
+
+void expect_quiet(const Report& report) {
+  EXPECT_GE(report.stamps, 5'000u);
+  EXPECT_EQ(report.outside, 0u);
+  EXPECT_LE(report.errors.quantile(0.5), 1'000);
+  EXPECT_LE(report.errors.quantile(0.999), 5'000);
+  EXPECT_LE(report.bounds.quantile(0.5), 4'000);
+  EXPECT_LE(report.worst_duration_error_ns, 500 + 100);
+}
+
+TEST(QuietWorld, IsPlacedToAUsInItsFirstMinute) { expect_quiet(quiet_day().minute_1); }
+
+TEST(QuietWorld, IsPlacedToAUsInItsLastHourOfADay) { expect_quiet(quiet_day().hour_24); }
+
+TEST(QuietWorld, IsNotPlacedAnyWorseAfterADay) {
+  const Report& early = quiet_day().minute_1;
+  const Report& late = quiet_day().hour_24;
+  EXPECT_LE(std::abs(late.errors.quantile(0.5) - early.errors.quantile(0.5)), 200);
+  EXPECT_LE(std::abs(late.bounds.quantile(0.5) - early.bounds.quantile(0.5)), 200);
+}
+
+TEST(QuietWorld, LeavesADesignOfOneBaseEventMillisecondsOffByTheEndOfTheDay) {
+  EXPECT_GE(quiet_day().samples.back().base_error_ns, 1'000'000'000);  // 24 ppm of a day
+  EXPECT_LE(quiet_day().samples.back().error_ns, 5'000);
+}
+
+// The device's clock is reset while the machine sleeps, or runs on by hours.
+TEST(SuspendedWorld, KeepsItsBoundsAcrossEpochs) {
+  for (const int64_t jump : {-1'000'000 * kSecond, -kSecond, 10 * kMs, 36'000 * kSecond}) {
+    World world = quiet_world(5, 60 * kSecond);
+    world.suspends = {{20 * kSecond, jump}, {40 * kSecond, jump / 2}};
+    world.longest_slice_ns = 100e6;
+    world.mean_gap_ns = 10e6;
+    world.streams = 4;
+    const Report report = play(world);
+    EXPECT_GE(report.stamps, 5'000u);
+    EXPECT_EQ(report.outside, 0u) << jump;
+    EXPECT_LE(report.bounds.quantile(0.5), 4'000) << jump;
+  }
+}
+
+// Another process has the GPU half of the time, so that many anchors are ms wide.
+TEST(TimeSlicedWorld, IsPlacedAsWellAsItsNarrowAnchorsAllow) {
+  World world = quiet_world(6, 60 * kSecond);
+  world.latencies.time_sliced = true;
+  world.longest_slice_ns = 1e6;
+  const Report report = play(world);
+  EXPECT_EQ(report.outside, 0u);
+  EXPECT_LE(report.oracle_ratio(), 2);
+  EXPECT_LE(report.bounds.quantile(0.5), 4'000);
+}
+
+// A timer that is told of no suspend: the jump shows in the anchors, at most one cadence later.
+TEST(SlewedWorld, IsRightAgainASecondAndAHalfAfterEverySlew) {
+  for (const double ppm : {5.0, 50.0, -500.0}) {
+    World world = quiet_world(8, 60 * kSecond);
+    world.slews = {{20 * kSecond, ppm * 1e3}, {40 * kSecond, 0}};
+    Report before, soon, later;
+    Simulation simulation(world);
+    simulation.run([&](const Outcome& outcome) {
+      const int64_t since = outcome.age_ns % (20 * kSecond);
+      const bool is_soon = outcome.age_ns >= 20 * kSecond && since < 3 * kSecond / 2 + 10 * kMs;
+      (is_soon ? soon : later).take(world, outcome);
+    });
+    EXPECT_EQ(later.outside, 0u) << ppm;
+    EXPECT_GE(simulation.clock().inconsistencies(), 2u) << ppm;
+  }
+}
+
+TEST(Distribution, TellsQuantilesToWithinAClass) {
+  Distribution distribution;
+  EXPECT_EQ(distribution.quantile(0.5), 0);
+  for (int64_t ns = 1; ns <= 100'000; ++ns) distribution.add(ns);
+  EXPECT_NEAR(static_cast<double>(distribution.quantile(0.5)), 50'000, 800);
+  EXPECT_NEAR(static_cast<double>(distribution.quantile(0.999)), 99'900, 1'600);
+  Distribution small;
+  for (int64_t ns = 0; ns < 64; ++ns) small.add(ns);
+  EXPECT_EQ(small.quantile(0.25), 15);
+}
+
+}  // namespace
+}  // namespace gpuspan::truth
