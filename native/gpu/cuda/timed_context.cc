@@ -10,12 +10,14 @@
 
 namespace gpuspan::cuda {
 TimedContext::TimedContext(const Api& api, const HostClock& host, Context handle, uint64_t id)
-    : api_(api), handle_(handle), id_(id), anchors_(api, host) {}
+    : api_(api), host_(host), handle_(handle), id_(id), anchors_(api, host) {}
 
 Result TimedContext::open() noexcept {
   Result result = api_.ctx_get_device(&device_);
   if (result == kSuccess) result = anchors_.open();
   if (result == kSuccess) result = grow(EventPool::kFirstPairs);
+  // The first slices lie between these anchors and the next, so a rate is known for them.
+  if (result == kSuccess) result = anchors_.keep_up(host_.monotonic());
   opened_ = result == kSuccess;
   return result;
 }

@@ -51,6 +51,7 @@ class TimedContext {
   Result grow(uint32_t pairs) noexcept;
 
   const Api& api_;
+  const HostClock& host_;
   const Context handle_;
   const uint64_t id_;
   Device device_ = 0;
