@@ -24,18 +24,14 @@ const PROGRAM = `
 `;
 
 // An OpenCL loader that finds no vendors is a host without OpenCL.
+const NO_DRIVER = { GPUSPAN_CUDA_LIBRARY: '/nonexistent/libcuda.so.1' };
 const NO_OPENCL = { OCL_ICD_VENDORS: '/dev/null', OPENCL_VENDOR_PATH: '/dev/null' };
 
 it.each([
-  ['GPUSPAN_DEVICE=cuda, which this version does not have', { GPUSPAN_DEVICE: 'cuda' }, /CUDA is not in this build/, 1],
-  [
-    'GPUSPAN_DEVICE=sim, which this version does not have',
-    { GPUSPAN_DEVICE: 'sim' },
-    /simulated CUDA driver is not/,
-    1,
-  ],
+  ['GPUSPAN_DEVICE=cuda without a driver', { GPUSPAN_DEVICE: 'cuda', ...NO_DRIVER }, /^no CUDA driver \(\/nonex/, 1],
+  ['GPUSPAN_DEVICE=sim without a simulator', { GPUSPAN_DEVICE: 'sim' }, /needs GPUSPAN_CUDA_LIBRARY/, 1],
   ['GPUSPAN_DEVICE=opencl without an OpenCL device', { GPUSPAN_DEVICE: 'opencl', ...NO_OPENCL }, /OpenCL/, 1],
-  ['no setting and no device', NO_OPENCL, /no GPU can be timed: .*OpenCL.*GPUSPAN_DEVICE=none/, 1],
+  ['no setting and no device', { ...NO_DRIVER, ...NO_OPENCL }, /no GPU can be timed: .*OpenCL.*GPUSPAN_DEVICE=none/, 1],
   ['GPUSPAN_DEVICE=none, without a warning', { GPUSPAN_DEVICE: 'none' }, /^GPUSPAN_DEVICE=none$/, 0],
 ])('gives streams that say why they record nothing with %s', async (_, env, reason, warnings) => {
   const { output, stderr, code } = await runProgram(PROGRAM, { ...ON, ...env });

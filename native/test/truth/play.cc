@@ -57,4 +57,14 @@ QuietDay play_quiet_day(uint64_t seed) {
   return day;
 }
 
+uint64_t outside_long_after_slews(const World& world) {
+  Report soon, later;
+  Simulation(world).run([&](const Outcome& outcome) {
+    const int64_t since = outcome.age_ns % (20 * kSecond);
+    const bool is_soon = outcome.age_ns >= 20 * kSecond && since < 3 * kSecond / 2 + 10 * kMs;
+    (is_soon ? soon : later).take(world, outcome);
+  });
+  return later.outside;
+}
+
 }  // namespace gpuspan::truth

@@ -86,6 +86,9 @@ struct QuietDay {
 };
 QuietDay play_quiet_day(uint64_t seed);
 
+// Of an unwatched_world: stamps outside their bound more than a second and a half after a change of the host's rate.
+uint64_t outside_long_after_slews(const World& world);
+
 }  // namespace gpuspan::truth
 
 #endif  // GPUSPAN_TEST_TRUTH_REPORT_H_

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One loop: launch what is due, then one round of the resolver (suspend noticed, anchors, finished slices).
+// One loop: launch what is due, then one round of the resolver (suspends and slews noticed, anchors, finished slices).
 #include "simulation.h"
 
 #include <algorithm>
@@ -13,6 +13,7 @@ constexpr int64_t kFastestPoll = kMs / 2;
 constexpr int64_t kSlowestPoll = 20 * kMs;
 // How long after the first launch of a stretch the resolver looks.
 constexpr int64_t kWakeUp = 100 * kMs;
+constexpr int64_t kClockRead = 40;
 
 IntervalClockOptions options_of(const World& world) {
   IntervalClockOptions options;
@@ -70,27 +71,33 @@ void Simulation::launch(int64_t now) {
   streams_[stream].push_back(slice);
 }
 
-void Simulation::notice_suspend() {
-  bool any = false;
-  while (suspends_seen_ < world_.suspends.size() && world_.suspends[suspends_seen_].at_ns <= now_) {
-    ++suspends_seen_;
-    any = true;
-  }
-  if (!any) return;
+void Simulation::begin_epoch() {
   clock_.begin_epoch();
-  oracle_.begin_epoch();
   schedule_.restart();
   link_ = Link();
   link_device_ns_ = device_.stamp(now_);
   epoch_began_ = now_;
 }
 
-void Simulation::take_anchors() {
+void Simulation::watch_host() {
+  bool suspended = false;
+  while (suspends_seen_ < world_.suspends.size() && world_.suspends[suspends_seen_].at_ns <= now_) {
+    ++suspends_seen_;
+    suspended = true;
+  }
+  const bool slewed =
+      world_.watches_slews && slew_watch_.changed(raw_ns(world_, now_), {now_ - kClockRead, now_ + kClockRead});
+  // The oracle knows the true rate, so a slew takes nothing from it.
+  if (suspended) oracle_.begin_epoch();
+  if (suspended || slewed) begin_epoch();
+}
+
+void Simulation::take_anchors(bool wanted) {
   if (clock_.inconsistencies() != inconsistencies_seen_) {
     inconsistencies_seen_ = clock_.inconsistencies();
     schedule_.restart();
   }
-  const size_t count = schedule_.due(kHostOriginNs + now_, pending());
+  const size_t count = schedule_.due(kHostOriginNs + now_, wanted);
   HostInterval best;
   int64_t executed = -1;
   for (size_t i = 0; i < count; ++i) {
@@ -160,6 +167,7 @@ bool Simulation::resolve(const std::function<void(const Outcome&)>& take) {
 
 void Simulation::run(const std::function<void(const Outcome&)>& take) {
   int64_t poll = kFastestPoll;
+  take_anchors(true);  // as a stream is opened
   for (;;) {
     if (!pending()) {
       if (next_launch_ >= world_.length_ns) return;
@@ -171,8 +179,8 @@ void Simulation::run(const std::function<void(const Outcome&)>& take) {
       launch(next_launch_);
       plan_next_launch();
     }
-    notice_suspend();
-    take_anchors();
+    watch_host();
+    take_anchors(pending());
     poll = resolve(take) ? kFastestPoll : std::min(2 * poll, kSlowestPoll);
     now_ += static_cast<int64_t>(static_cast<double>(poll) * random_.uniform(1, 1.2));
   }

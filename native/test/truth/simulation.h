@@ -15,6 +15,7 @@
 #include "native/gpu/estimator/device_timeline.h"
 #include "native/gpu/estimator/interval_clock.h"
 #include "native/gpu/estimator/place.h"
+#include "native/gpu/estimator/slew_watch.h"
 #include "oracle.h"
 #include "random.h"
 #include "simulated_device.h"
@@ -60,8 +61,9 @@ class Simulation {
 
   void launch(int64_t now);
   void plan_next_launch();
-  void notice_suspend();
-  void take_anchors();
+  void watch_host();
+  void begin_epoch();
+  void take_anchors(bool wanted);
   bool resolve(const std::function<void(const Outcome&)>& take);
   Outcome outcome(const Slice& slice);
   bool pending() const;
@@ -71,6 +73,7 @@ class Simulation {
   Random random_;
   IntervalClock clock_;
   AnchorSchedule schedule_;
+  SlewWatch slew_watch_;
   Oracle oracle_;
   Link link_;
   int64_t link_device_ns_ = 0;  // stamp of the anchor at link_

@@ -104,6 +104,31 @@ World quiet_world(uint64_t seed, int64_t length_ns) {
   return world;
 }
 
+World unwatched_world(double ppm) {
+  World world = quiet_world(8, 60 * kSecond);
+  world.slews = {{20 * kSecond, ppm * 1e3}, {40 * kSecond, 0}};
+  world.watches_slews = false;
+  return world;
+}
+
+World suspended_world(int64_t jump_ns) {
+  World world = quiet_world(5, 60 * kSecond);
+  world.suspends = {{20 * kSecond, jump_ns}, {40 * kSecond, jump_ns / 2}};
+  world.longest_slice_ns = 100e6;
+  world.mean_gap_ns = 10e6;
+  world.streams = 4;
+  return world;
+}
+
+int64_t raw_ns(const World& world, int64_t host_ns) {
+  double gained = 0;
+  for (size_t i = 0; i < world.slews.size() && world.slews[i].at_ns < host_ns; ++i) {
+    const int64_t until = i + 1 < world.slews.size() ? std::min(world.slews[i + 1].at_ns, host_ns) : host_ns;
+    gained += world.slews[i].ppb * 1e-9 * static_cast<double>(until - world.slews[i].at_ns);
+  }
+  return host_ns - static_cast<int64_t>(gained);
+}
+
 std::string describe(const World& world) {
   constexpr const char* kFamilies[] = {"shifted exponential", "lognormal", "bimodal"};
   char text[256];

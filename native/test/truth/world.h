@@ -54,6 +54,7 @@ struct World {
   // What happens, in order of time.
   std::vector<HostSlew> slews;
   std::vector<Suspend> suspends;
+  bool watches_slews = true;  // the timer compares CLOCK_MONOTONIC with CLOCK_MONOTONIC_RAW; else its anchors must tell
   // Its work.
   size_t streams = 1;
   double shortest_slice_ns = 5e3;
@@ -68,6 +69,13 @@ struct World {
 World random_world(uint64_t seed);
 // 0.5 us ticks, -24 ppm, a swing of 0.3 ppm a minute, latencies as notes on an idle H100 have them.
 World quiet_world(uint64_t seed, int64_t length_ns);
+// A quiet minute in which the host's clock runs `ppm` faster from second 20 to second 40, and no timer watches it.
+World unwatched_world(double ppm);
+// A quiet minute with two suspends, over which the device's clock jumps by this much and by half as much.
+World suspended_world(int64_t jump_ns);
+
+// CLOCK_MONOTONIC_RAW when CLOCK_MONOTONIC is `host_ns`: the same, without the world's slews.
+int64_t raw_ns(const World& world, int64_t host_ns);
 
 // One line for humans.
 std::string describe(const World& world);
