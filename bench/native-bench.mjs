@@ -9,7 +9,7 @@ import { answers, requireCompiler, runProgram, SetupError } from '../scripts/too
 
 const OUT = 'build-bench';
 
-/** The path of a built program, `record_bench` or `instructions`. */
+/** The path of a built program, `record_bench`, `cuda_bench` or `instructions`. */
 export function nativeBench(name) {
   return join(ROOT, OUT, name);
 }
@@ -36,9 +36,10 @@ export function buildNativeBenches() {
       'native/core',
       'native/gpu',
       'native/node',
+      'native/sim',
       'native/bench',
     ],
-    outputs: [join(OUT, 'record_bench'), join(OUT, 'instructions')],
+    outputs: [join(OUT, 'record_bench'), join(OUT, 'cuda_bench'), join(OUT, 'instructions')],
     extra: [process.env.CXX ?? ''],
   };
   withLock(() => runWhenStale(step, build));

@@ -13,6 +13,8 @@ namespace {
 constexpr int64_t kMinuteNs = 60'000'000'000;
 constexpr int64_t kRecentNs = 10'000'000'000;
 constexpr int64_t kWidthFactor = 3;
+// About two cadences of anchors.
+constexpr int64_t kNearNs = 1'000'000'000;
 // A mark takes its time to execute and to be seen: the truth is not near an anchor's ends, and one that needs it there
 // is taken for a contradiction. This part of the narrowest anchor is what "near" means.
 constexpr int64_t kMarginPart = 4;
@@ -65,6 +67,7 @@ void IntervalClock::start_over(int64_t host_ns) noexcept {
 
 void IntervalClock::forget_all() noexcept {
   window_.clear();
+  telling_count_ = 0;
   rate_.reset();
 }
 
@@ -84,6 +87,7 @@ bool IntervalClock::add(const Anchor& anchor) noexcept {
   if (!rate_.narrow(anchor, window_, {wander_ppb(), options_.tick_ns, margin})) start_over(anchor.host.high);
   window_.insert(anchor);
   rate_.fit(window_);
+  choose_telling();
   return true;
 }
 
@@ -100,7 +104,7 @@ HostInterval IntervalClock::host_time(int64_t device_ns, int64_t distance_ns) co
   const int64_t wander = wander_over(distance_ns, wander_ppb());
   const int64_t slow = at_rate(device_ns, rate_.range().low_ppb - wander);
   const int64_t fast = at_rate(device_ns, rate_.range().high_ppb + wander);
-  return {std::min(slow, fast), std::max(slow, fast) + 1};
+  return {std::min(slow, fast) - 1, std::max(slow, fast) + 1};
 }
 
 HostInterval IntervalClock::host_duration(int64_t device_ns) const noexcept {
@@ -116,6 +120,39 @@ HostInterval IntervalClock::project(const Anchor& anchor, const DeviceStamp& sta
   return {within_reach(anchor.host.low + passed.low - slack), within_reach(anchor.host.high + passed.high + slack)};
 }
 
+bool IntervalClock::near_newest(const DeviceStamp& stamp) const noexcept {
+  return telling_count_ != 0 && std::abs(stamp.ns - window_.newest().device.ns) <= kNearNs;
+}
+
+// Most slices are resolved soon after they were: for stamps around the newest anchor, a few anchors say all that the
+// whole window would. Those are the ones that limit it now and a little before and after, from either side.
+void IntervalClock::choose_telling() noexcept {
+  telling_count_ = 0;
+  if (window_.empty()) return;
+  const auto choose = [&](const Anchor& anchor) {
+    for (size_t i = 0; i < telling_count_; ++i) {
+      if (telling_[i].device.ns == anchor.device.ns) return;
+    }
+    telling_[telling_count_++] = anchor;
+  };
+  choose(window_.newest());
+  for (const int64_t offset : {-kNearNs / 2, int64_t{0}, kNearNs / 2}) {
+    DeviceStamp stamp = window_.newest().device;
+    stamp.ns += offset;
+    const Anchor* latest_low = nullptr;
+    const Anchor* earliest_high = nullptr;
+    HostInterval limits = kAnytime;
+    for (const Anchor& anchor : window_) {
+      const HostInterval here = project(anchor, stamp);
+      if (here.low > limits.low) latest_low = &anchor;
+      if (here.high < limits.high) earliest_high = &anchor;
+      limits = {std::max(limits.low, here.low), std::min(limits.high, here.high)};
+    }
+    if (latest_low != nullptr) choose(*latest_low);
+    if (earliest_high != nullptr) choose(*earliest_high);
+  }
+}
+
 HostInterval IntervalClock::locate(const DeviceStamp& stamp, const Anchor* own, size_t own_count) noexcept {
   if (!usable(stamp)) return kAnytime;
   HostInterval all = kAnytime;
@@ -128,12 +165,17 @@ HostInterval IntervalClock::locate(const DeviceStamp& stamp, const Anchor* own, 
   for (size_t i = 0; i < own_count; ++i) {
     if (usable(own[i])) consider(own[i]);
   }
-  for (const Anchor& anchor : window_) consider(anchor);
+  if (near_newest(stamp)) {
+    for (size_t i = 0; i < telling_count_; ++i) consider(telling_[i]);
+  } else {
+    for (const Anchor& anchor : window_) consider(anchor);
+  }
   if (!all.empty()) return all;
 
   ++inconsistencies_;
   window_.forget_if([&](const Anchor& anchor) { return intersect(project(anchor, stamp), narrowest).empty(); });
   raise_wander(2 * raise_, narrowest.high);
+  choose_telling();
   const int64_t half = narrowest.width() / 2 + 1;
   return {within_reach(narrowest.low - half), within_reach(narrowest.high + half)};
 }

@@ -7,6 +7,7 @@
 #ifndef GPUSPAN_GPU_ESTIMATOR_INTERVAL_CLOCK_H_
 #define GPUSPAN_GPU_ESTIMATOR_INTERVAL_CLOCK_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -72,11 +73,15 @@ class IntervalClock {
   int64_t narrowest_width() const noexcept;
   void start_over(int64_t host_ns) noexcept;
   void forget_all() noexcept;
+  bool near_newest(const DeviceStamp& stamp) const noexcept;
+  void choose_telling() noexcept;
   HostInterval host_time(int64_t device_ns, int64_t distance_ns) const noexcept;
   HostInterval project(const Anchor& anchor, const DeviceStamp& stamp) const noexcept;
 
   IntervalClockOptions options_;
   AnchorWindow window_;
+  std::array<Anchor, 7> telling_{};  // of the window, see choose_telling
+  size_t telling_count_ = 0;
   RateFit rate_;
   int64_t raise_ = 1;
   int64_t raised_until_ns_ = 0;

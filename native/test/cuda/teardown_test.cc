@@ -125,6 +125,7 @@ TEST_F(TeardownTest, ADriverThatHasShutDownIsNotCalledAgain) {
   std::string error;
   EXPECT_EQ(gpu_->stream(on.handle, &error), nullptr);
   EXPECT_NE(error.find("has shut down"), std::string::npos) << error;
+  producer.end_thread();
   gpu_->stop(0);
   gpu_.reset();
   EXPECT_EQ(sim.calls(nullptr), 0u);
