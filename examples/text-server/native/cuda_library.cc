@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Finds the CUDA driver at run time. Called when a device is opened, on the JavaScript thread. The library stays
+// loaded: its threads may outlive the last object made with it.
+#include "cuda_library.h"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <memory>
+
+namespace text_server::cuda {
+namespace {
+
+struct Loaded {
+  std::unique_ptr<Library> library;
+  std::string error;
+};
+
+template <typename Function>
+bool find(void* handle, const char* name, Function* function) {
+  *function = reinterpret_cast<Function>(dlsym(handle, name));
+  return *function != nullptr;
+}
+
+std::string find_functions(void* handle, Library* library) {
+  std::string missing;
+#define TEXT_SERVER_CUDA_LOAD(name, result, parameters) \
+  if (!find(handle, #name, &library->name)) missing = #name;
+  TEXT_SERVER_CUDA_FUNCTIONS(TEXT_SERVER_CUDA_LOAD)
+#undef TEXT_SERVER_CUDA_LOAD
+  // What says that a driver is simulated; the rest of its control interface may grow.
+  if (dlsym(handle, "gpuspan_simulated_driver") != nullptr) {
+    if (!find(handle, "gpuspan_sim_register_kernel", &library->gpuspan_sim_register_kernel))
+      missing = "gpuspan_sim_register_kernel";
+  } else if (!find(handle, "cuMemHostAlloc", &library->cuMemHostAlloc) ||
+             !find(handle, "cuMemFreeHost", &library->cuMemFreeHost)) {
+    missing = "cuMemHostAlloc";
+  }
+  return missing;
+}
+
+Loaded open_library() {
+  const char* chosen = std::getenv("GPUSPAN_CUDA_LIBRARY");
+  const std::string path = chosen == nullptr || *chosen == 0 ? "libcuda.so.1" : chosen;
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) return {nullptr, std::string("no CUDA driver: ") + dlerror()};
+  auto library = std::make_unique<Library>();
+  const std::string missing = find_functions(handle, library.get());
+  if (!missing.empty()) return {nullptr, path + " has no " + missing};
+  const Result result = library->cuInit(0);
+  if (result != kSuccess) {
+    const char* name = nullptr;
+    if (library->cuGetErrorName(result, &name) != kSuccess || name == nullptr) name = "an unknown error";
+    return {nullptr, std::string("the CUDA driver does not start: ") + name + "; check nvidia-smi"};
+  }
+  return {std::move(library), ""};
+}
+
+}  // namespace
+
+const Library* load_library(std::string* error) {
+  static const Loaded kLoaded = open_library();
+  *error = kLoaded.error;
+  return kLoaded.library.get();
+}
+
+}  // namespace text_server::cuda
