@@ -23,28 +23,25 @@ bool find(void* handle, const char* name, Function* function) {
   return *function != nullptr;
 }
 
+// The name of the first that is missing; empty where none is.
 std::string find_functions(void* handle, Library* library) {
-  std::string missing;
 #define TEXT_SERVER_CUDA_LOAD(name, result, parameters) \
-  if (!find(handle, #name, &library->name)) missing = #name;
+  if (!find(handle, #name, &library->name)) return #name;
   TEXT_SERVER_CUDA_FUNCTIONS(TEXT_SERVER_CUDA_LOAD)
 #undef TEXT_SERVER_CUDA_LOAD
-  // What says that a driver is simulated; the rest of its control interface may grow.
   if (dlsym(handle, "gpuspan_simulated_driver") != nullptr) {
-    if (!find(handle, "gpuspan_sim_register_kernel", &library->gpuspan_sim_register_kernel))
-      missing = "gpuspan_sim_register_kernel";
-  } else if (!find(handle, "cuMemHostAlloc", &library->cuMemHostAlloc) ||
-             !find(handle, "cuMemFreeHost", &library->cuMemFreeHost)) {
-    missing = "cuMemHostAlloc";
+    const char* name = "gpuspan_sim_register_kernel";
+    return find(handle, name, &library->gpuspan_sim_register_kernel) ? "" : name;
   }
-  return missing;
+  if (!find(handle, "cuMemHostAlloc", &library->cuMemHostAlloc)) return "cuMemHostAlloc";
+  return find(handle, "cuMemFreeHost", &library->cuMemFreeHost) ? "" : "cuMemFreeHost";
 }
 
 Loaded open_library() {
   const char* chosen = std::getenv("GPUSPAN_CUDA_LIBRARY");
   const std::string path = chosen == nullptr || *chosen == 0 ? "libcuda.so.1" : chosen;
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) return {nullptr, std::string("no CUDA driver: ") + dlerror()};
+  if (handle == nullptr) return {nullptr, std::string("no CUDA driver: ") + dlerror() + "; sim is a simulated one"};
   auto library = std::make_unique<Library>();
   const std::string missing = find_functions(handle, library.get());
   if (!missing.empty()) return {nullptr, path + " has no " + missing};

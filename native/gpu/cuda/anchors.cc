@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Taking anchors and chaining them; watching the host's clocks meanwhile. What they are worth is the estimator's business.
+// Taking anchors and chaining them; watching the host's clocks meanwhile. What they are worth is the estimator's
+// business.
 #include "anchors.h"
 
 #include <algorithm>

@@ -132,7 +132,8 @@ bool load(const char* library, Api* api, std::string* reason) {
   find_streams_and_events(loader, api);
   api->simulated = dlsym(handle, kSimulatedSymbol) != nullptr;
   if (loader.missing() != nullptr) {
-    *reason = std::string(library) + " has no " + loader.missing() + "; a CUDA driver of version 10.1 or newer is needed";
+    *reason =
+        std::string(library) + " has no " + loader.missing() + "; a CUDA driver of version 10.1 or newer is needed";
     return false;
   }
   return initialize(api, reason);

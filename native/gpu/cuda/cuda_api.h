@@ -17,8 +17,8 @@ struct Api {
   DeviceGetCountFunction device_get_count = nullptr;
   DeviceGetFunction device_get = nullptr;
   DeviceGetNameFunction device_get_name = nullptr;
-  DeviceGetUuidFunction device_get_uuid = nullptr;        // of the GPU, also for a MIG instance
-  DeviceGetUuidV2Function device_get_uuid_v2 = nullptr;   // optional, 11.4: of the MIG instance
+  DeviceGetUuidFunction device_get_uuid = nullptr;       // of the GPU, also for a MIG instance
+  DeviceGetUuidV2Function device_get_uuid_v2 = nullptr;  // optional, 11.4: of the MIG instance
   CtxGetCurrentFunction ctx_get_current = nullptr;
   CtxSetCurrentFunction ctx_set_current = nullptr;
   CtxGetDeviceFunction ctx_get_device = nullptr;

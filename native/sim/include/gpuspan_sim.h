@@ -85,10 +85,10 @@ GPUSPAN_SIM_API int gpuspan_sim_parse(const char* text, gpuspan_sim_config* conf
 
 /* ---- Host clocks ---- */
 
-GPUSPAN_SIM_API int64_t gpuspan_sim_now_ns(void);      /* CLOCK_MONOTONIC as simulated */
+GPUSPAN_SIM_API int64_t gpuspan_sim_now_ns(void);           /* CLOCK_MONOTONIC as simulated */
 GPUSPAN_SIM_API int64_t gpuspan_sim_monotonic_raw_ns(void); /* CLOCK_MONOTONIC_RAW: true time, which nobody slews */
-GPUSPAN_SIM_API int64_t gpuspan_sim_boottime_ns(void); /* CLOCK_BOOTTIME */
-GPUSPAN_SIM_API int64_t gpuspan_sim_realtime_ns(void); /* CLOCK_REALTIME */
+GPUSPAN_SIM_API int64_t gpuspan_sim_boottime_ns(void);      /* CLOCK_BOOTTIME */
+GPUSPAN_SIM_API int64_t gpuspan_sim_realtime_ns(void);      /* CLOCK_REALTIME */
 /* The rest is for virtual time: -1 and nothing happens in real time. */
 GPUSPAN_SIM_API int gpuspan_sim_advance_ns(int64_t ns);    /* true time moves; negative: -1 */
 GPUSPAN_SIM_API int gpuspan_sim_step_realtime(int64_t ns); /* CLOCK_REALTIME jumps, as settimeofday makes it */

@@ -19,7 +19,7 @@ class ByHand {
   // What became of a slice.
   struct Outcome {
     const InFlight* slice;
-    Read answer;              // kPlaced: `interval` is valid
+    Read answer;  // kPlaced: `interval` is valid
     StreamInterval interval;
     gpuspan_sim_truth begin;  // where the driver accepted the mark
     gpuspan_sim_truth end;

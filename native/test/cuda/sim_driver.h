@@ -84,8 +84,8 @@ struct SimDriver {
     take("cuStreamEndCapture", &end_capture);
     take("cuThreadExchangeStreamCaptureMode", &exchange_capture_mode);
     // Younger than the old driver.
-    graph_instantiate = reinterpret_cast<cuda::GraphInstantiateWithFlagsFunction>(
-        dlsym(library, "cuGraphInstantiateWithFlags"));
+    graph_instantiate =
+        reinterpret_cast<cuda::GraphInstantiateWithFlagsFunction>(dlsym(library, "cuGraphInstantiateWithFlags"));
     take("cuGraphLaunch", &graph_launch);
     take("cuModuleLoadData", &module_load_data);
     take("cuModuleGetFunction", &module_get_function);

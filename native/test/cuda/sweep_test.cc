@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Each call of the driver fails once, at each place of a scenario that uses everything: streams of two contexts, default
-// streams, captures, graphs, a pool that grows, a stream that is destroyed. No crash, no hang, no broken capture, every
-// slice accounted for, and no call once the driver is gone.
+// Each call of the driver fails once, at each place of a scenario that uses everything: streams of two contexts,
+// default streams, captures, graphs, a pool that grows, a stream that is destroyed. No crash, no hang, no broken
+// capture, every slice accounted for, and no call once the driver is gone.
 #include <cstdlib>
 #include <thread>
 
@@ -17,10 +17,14 @@ struct Failure {
   int sticky;
 };
 constexpr Failure kFailures[] = {
-    {"OutOfMemory", cuda::kOutOfMemory, 0},        {"InvalidHandle", cuda::kInvalidHandle, 0},
-    {"IllegalAddress", cuda::kIllegalAddress, 1},  {"ContextIsDestroyed", cuda::kContextIsDestroyed, 0},
-    {"Unknown", cuda::kUnknown, 0},                {"CaptureUnsupported", cuda::kStreamCaptureUnsupported, 0},
-    {"NotReady", cuda::kNotReady, 0},              {"Deinitialized", cuda::kDeinitialized, 1},
+    {"OutOfMemory", cuda::kOutOfMemory, 0},
+    {"InvalidHandle", cuda::kInvalidHandle, 0},
+    {"IllegalAddress", cuda::kIllegalAddress, 1},
+    {"ContextIsDestroyed", cuda::kContextIsDestroyed, 0},
+    {"Unknown", cuda::kUnknown, 0},
+    {"CaptureUnsupported", cuda::kStreamCaptureUnsupported, 0},
+    {"NotReady", cuda::kNotReady, 0},
+    {"Deinitialized", cuda::kDeinitialized, 1},
 };
 
 class SweepTest : public CudaTest, public testing::WithParamInterface<Failure> {

@@ -85,8 +85,9 @@ class CudaTruthTest : public CudaTest {
   }
 
   // `slices` slices with random work and gaps; `between` is called before each.
-  Tally run(const gpuspan_sim_config& config, int slices, int64_t longest_gap_ns,
-            const std::function<void(int)>& between = [](int) {}) {
+  Tally run(
+      const gpuspan_sim_config& config, int slices, int64_t longest_gap_ns,
+      const std::function<void(int)>& between = [](int) {}) {
     Tally tally;
     start_sim(config);
     std::mt19937_64 random(config.seed);
