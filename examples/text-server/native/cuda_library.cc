@@ -41,7 +41,7 @@ Loaded open_library() {
   const char* chosen = std::getenv("GPUSPAN_CUDA_LIBRARY");
   const std::string path = chosen == nullptr || *chosen == 0 ? "libcuda.so.1" : chosen;
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) return {nullptr, std::string("no CUDA driver: ") + dlerror() + "; sim is a simulated one"};
+  if (handle == nullptr) return {nullptr, std::string("no CUDA driver: ") + dlerror() + "; --device sim simulates one"};
   auto library = std::make_unique<Library>();
   const std::string missing = find_functions(handle, library.get());
   if (!missing.empty()) return {nullptr, path + " has no " + missing};
