@@ -19,7 +19,7 @@ using namespace cuda;
 
 constexpr unsigned kScoreThreads = 128;  // of a block
 
-// Host memory that the device copies from and to by itself, so that no call waits for it; and what says that it has.
+// Pinned host memory: the device copies from and to it by itself, so that no call waits for a copy.
 struct Staging {
   int8_t hidden[kMaxBatch * kDimensions];
   uint32_t seeds[kMaxBatch];
@@ -136,11 +136,7 @@ bool CudaDevice::prepare(CudaJob& job) {
   }
   if (job.staging == nullptr) {
     void* memory = nullptr;
-    if (cu_.cuMemHostAlloc == nullptr) {
-      memory = new Staging;
-    } else if (cu_.cuMemHostAlloc(&memory, sizeof(Staging), 0) != kSuccess) {
-      return false;
-    }
+    if (cu_.cuMemHostAlloc(&memory, sizeof(Staging), 0) != kSuccess) return false;
     job.staging = static_cast<Staging*>(memory);
   }
   std::memcpy(job.staging->hidden, job.hidden.data(), job.hidden.size());
@@ -222,13 +218,7 @@ CudaDevice::~CudaDevice() {
   if (context_ == nullptr) return;
   cu_.cuCtxSetCurrent(context_);
   if (stream_ != nullptr) cu_.cuStreamSynchronize(stream_);
-  for (Staging* staging : free_) {
-    if (cu_.cuMemFreeHost == nullptr) {
-      delete staging;
-    } else {
-      cu_.cuMemFreeHost(staging);
-    }
-  }
+  for (Staging* staging : free_) cu_.cuMemFreeHost(staging);
   for (Memory memory : {weights_, noise_, hidden_, seeds_, scores_, picks_})
     if (memory != 0) cu_.cuMemFree_v2(memory);
   if (module_ != nullptr) cu_.cuModuleUnload(module_);

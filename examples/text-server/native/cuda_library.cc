@@ -29,12 +29,9 @@ std::string find_functions(void* handle, Library* library) {
   if (!find(handle, #name, &library->name)) return #name;
   TEXT_SERVER_CUDA_FUNCTIONS(TEXT_SERVER_CUDA_LOAD)
 #undef TEXT_SERVER_CUDA_LOAD
-  if (dlsym(handle, "gpuspan_simulated_driver") != nullptr) {
-    const char* name = "gpuspan_sim_register_kernel";
-    return find(handle, name, &library->gpuspan_sim_register_kernel) ? "" : name;
-  }
-  if (!find(handle, "cuMemHostAlloc", &library->cuMemHostAlloc)) return "cuMemHostAlloc";
-  return find(handle, "cuMemFreeHost", &library->cuMemFreeHost) ? "" : "cuMemFreeHost";
+  if (dlsym(handle, "gpuspan_simulated_driver") == nullptr) return "";
+  const char* name = "gpuspan_sim_register_kernel";
+  return find(handle, name, &library->gpuspan_sim_register_kernel) ? "" : name;
 }
 
 Loaded open_library() {

@@ -57,6 +57,8 @@ inline constexpr unsigned kEventDisableTiming = 2;
     (Kernel, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Stream, void**, void**)) \
   F(cuMemAlloc_v2, Result, (Memory*, size_t))                                                               \
   F(cuMemFree_v2, Result, (Memory))                                                                         \
+  F(cuMemHostAlloc, Result, (void**, size_t, unsigned))                                                     \
+  F(cuMemFreeHost, Result, (void*))                                                                         \
   F(cuMemcpyHtoD_v2, Result, (Memory, const void*, size_t))                                                 \
   F(cuMemcpyHtoDAsync_v2, Result, (Memory, const void*, size_t, Stream))                                    \
   F(cuMemcpyDtoHAsync_v2, Result, (void*, Memory, size_t, Stream))
@@ -66,9 +68,6 @@ struct Library {
   TEXT_SERVER_CUDA_FUNCTIONS(TEXT_SERVER_CUDA_MEMBER)
 #undef TEXT_SERVER_CUDA_MEMBER
 
-  // Null on the simulated driver, where no copy waits for the device and plain memory does as well.
-  Result (*cuMemHostAlloc)(void**, size_t, unsigned) = nullptr;
-  Result (*cuMemFreeHost)(void*) = nullptr;
   // Null on a real driver.
   void (*gpuspan_sim_register_kernel)(const char*, HostKernel) = nullptr;
 
