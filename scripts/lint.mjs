@@ -39,7 +39,7 @@ function nativeSources(pattern, folders) {
 function checkClangFormat() {
   const files = [
     ...nativeSources(/\.(h|cc|c|cu)$/, ['']),
-    ...listFiles(['examples', 'bench']).filter((file) => /\.(h|cc|c)$/.test(file)),
+    ...listFiles(['examples', 'bench']).filter((file) => /\.(h|cc|c|cu)$/.test(file)),
   ];
   return run('clang-format', fix ? ['-i', ...files] : ['--dry-run', '-Werror', ...files]);
 }

@@ -6,14 +6,10 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, runWhenStale, withLock } from './fresh.mjs';
-import { answers, runProgram, SetupError } from './toolchain.mjs';
+import { findNvcc, runProgram, SetupError } from './toolchain.mjs';
 
 const SOURCE = join('native', 'test', 'hardware', 'gpu_report.cu');
 const PROGRAM = join('build-gpu', 'gpu_report');
-
-function findNvcc() {
-  return ['nvcc', '/usr/local/cuda/bin/nvcc'].find((path) => answers(path));
-}
 
 function compile(nvcc) {
   mkdirSync(join(ROOT, 'build-gpu'), { recursive: true });

@@ -48,6 +48,11 @@ export function requireCompiler(env = process.env) {
   }
 }
 
+/** The CUDA compiler's command, if there is one. */
+export function findNvcc() {
+  return ['nvcc', '/usr/local/cuda/bin/nvcc'].find((path) => answers(path));
+}
+
 /** The prefix of the running Node, if headers of exactly its version lie there. */
 function headersPrefix() {
   const prefix = dirname(dirname(process.execPath));

@@ -11,7 +11,7 @@ import { forwardTo } from './demo/forward.mjs';
 import { readOptions, USAGE } from './demo/options.mjs';
 import { describeGpuTimes, lossesOf, stageTable } from './demo/report.mjs';
 import { startService } from './demo/service.mjs';
-import { buildDevice } from './setup.mjs';
+import { setUpDevice } from './setup.mjs';
 
 const SHOWN = 5;
 /** The reference takes a few milliseconds a token. */
@@ -134,8 +134,9 @@ try {
   if (options.help) {
     console.log(USAGE);
   } else {
-    buildDevice();
-    process.exitCode = (await (options.off ? runUntraced(options) : runTraced(options))) ? 0 : 1;
+    const variables = setUpDevice(options.device);
+    const run = options.off ? runUntraced : runTraced;
+    process.exitCode = (await run({ ...options, variables })) ? 0 : 1;
   }
 } catch (error) {
   console.error(`demo: ${error.message}${error instanceof UsageError ? `\n\n${USAGE}` : ''}`);

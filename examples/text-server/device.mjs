@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Opens the device of the worker process: the addon of native/ on OpenCL or on plain threads.
+// Opens the device of the worker process: the addon of native/ on OpenCL, on CUDA (real or simulated) or on plain threads.
 
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
-export const DEVICES = ['auto', 'opencl', 'threads'];
+export const DEVICES = ['auto', 'cuda', 'opencl', 'sim', 'threads'];
+
+/** native/forward.cu, as setup.mjs had it compiled where there is nvcc. */
+export const KERNELS = fileURLToPath(new URL('native/build/forward.fatbin', import.meta.url));
 
 /**
  * @typedef {object} Device
@@ -22,7 +27,8 @@ export const DEVICES = ['auto', 'opencl', 'threads'];
  */
 export function openDevice(kind, { weights, noise }) {
   const addon = createRequire(import.meta.url)('./native/build/Release/text_server_device.node');
-  const open = (chosen) => ({ ...addon.open(chosen, weights, noise), maxBatch: addon.maxBatch });
+  const kernels = existsSync(KERNELS) ? readFileSync(KERNELS) : undefined;
+  const open = (chosen) => ({ ...addon.open(chosen, weights, noise, kernels), maxBatch: addon.maxBatch });
   if (kind !== 'auto') return open(kind);
   try {
     return open('opencl');

@@ -6,12 +6,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { forwardTo } from '../../examples/text-server/demo/forward.mjs';
+import { readOptions } from '../../examples/text-server/demo/options.mjs';
 import { CORPUS, runDemo } from './run-demo';
 
 it.each([
   [['--requests', '0'], /--requests must be an integer from 1 to 10000, got '0'/],
   [['--requests', 'many'], /--requests must be an integer/],
-  [['--device', 'cuda'], /--device must be one of auto, opencl, threads, got 'cuda'/],
+  [['--device', 'tpu'], /--device must be one of auto, cuda, opencl, sim, threads, got 'tpu'/],
   [['--corpus', 'nowhere.txt'], /--corpus: no file nowhere.txt/],
   [['--out', '/dev/null/spans.jsonl'], /--out: E/],
   [['--fast'], /Unknown option '--fast'/],
@@ -26,6 +27,16 @@ it('explains its options with --help', async () => {
   const run = await runDemo(['--help']);
   expect(run.status).toBe(0);
   expect(run.stdout).toContain('--device D');
+});
+
+it.each([
+  [{}, [], 'auto'],
+  [{ GPUSPAN_DEVICE: 'opencl' }, [], 'auto'],
+  [{ GPUSPAN_DEVICE: 'cuda' }, [], 'cuda'],
+  [{ GPUSPAN_DEVICE: 'sim' }, [], 'sim'],
+  [{ GPUSPAN_DEVICE: 'sim' }, ['--device', 'threads'], 'threads'],
+])('with %j and %j computes on %s', (env, args, device) => {
+  expect(readOptions(args, env).device).toBe(device);
 });
 
 it('answers the same with --off, whatever GPUSPAN says, and records nothing', async () => {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The example's device job against its CPU reference: OpenCL and threads must find exactly the reference's rows.
+// The example's device job against its CPU reference: OpenCL, threads and the simulated CUDA device must find exactly the
+// reference's rows.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Device, openDevice } from '../../examples/text-server/device.mjs';
 import { DIMENSIONS, mix, NOISE } from '../../examples/text-server/model/model.mjs';
 import { pickRows } from '../../examples/text-server/model/reference.mjs';
-import { buildDevice } from '../../examples/text-server/setup.mjs';
-import { needOpenCl } from './run-demo';
+import { setUpDevice } from '../../examples/text-server/setup.mjs';
+import { needOpenCl, SET_UP_MILLIS } from './run-demo';
 
 /** Numbers that are the same in every run, from `low` to `high`. */
 function numbers(seed: number, count: number, low: number, high: number): number[] {
@@ -34,10 +35,10 @@ async function compare(device: Device, model: ReturnType<typeof makeModel>, size
 }
 
 beforeAll(() => {
-  buildDevice();
-});
+  Object.assign(process.env, setUpDevice('sim'));
+}, SET_UP_MILLIS);
 
-describe.each(['opencl', 'threads'])('the device job on %s', (kind) => {
+describe.each(['opencl', 'threads', 'sim'])('the device job on %s', (kind) => {
   it('finds the rows of the CPU reference for random models and batches', async (context) => {
     if (kind === 'opencl') needOpenCl(context);
     for (const rows of [1, 63, 64, 1000]) {
@@ -72,5 +73,17 @@ describe.each(['opencl', 'threads'])('the device job on %s', (kind) => {
     const job = device.launch(new Int8Array(DIMENSIONS), new Uint32Array(1), 0n);
     await device.wait(job);
     expect(() => device.wait(job)).toThrow(/already/);
+  });
+});
+
+describe('the simulated CUDA device', () => {
+  it('says that it is simulated and that the CPU computes', () => {
+    const { kind, name } = openDevice('sim', makeModel(10, 1));
+    expect(kind).toBe('sim');
+    expect(name).toMatch(/^gpuspan simulated GPU 0 \(simulated CUDA driver \d+\.\d\), computed on the CPU$/);
+  });
+
+  it('says so as well when it stands in for a real driver', () => {
+    expect(openDevice('cuda', makeModel(10, 1)).kind).toBe('sim');
   });
 });

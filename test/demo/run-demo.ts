@@ -15,6 +15,9 @@ const DEMO = join(__dirname, '../../examples/text-server/demo.mjs');
 /** Text enough for the model, so that a test does not depend on the project's documentation. */
 export const CORPUS = join(__dirname, 'corpus.txt');
 
+/** For building the simulated CUDA driver, and kernels where there is nvcc. */
+export const SET_UP_MILLIS = 300_000;
+
 export interface DemoRun {
   readonly status: number | null;
   readonly stdout: string;

@@ -2,9 +2,10 @@
 //
 // The demo with tracing on: one trace for each request, from the HTTP front end to the device and back.
 import { type ReceivedSpan, query } from 'gpuspan/testing';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { lossesOf } from '../../examples/text-server/demo/report.mjs';
-import { CORPUS, type DemoRun, needOpenCl, runDemo } from './run-demo';
+import { setUpDevice } from '../../examples/text-server/setup.mjs';
+import { CORPUS, type DemoRun, needOpenCl, runDemo, SET_UP_MILLIS } from './run-demo';
 
 const REQUESTS = 32;
 const ROOT = 'request';
@@ -33,13 +34,13 @@ function gpuSlices(spans: readonly ReceivedSpan[]) {
   });
 }
 
-function expectGpuSlicesInPlace(spans: readonly ReceivedSpan[]): void {
+function expectGpuSlicesInPlace(spans: readonly ReceivedSpan[], source: string): void {
   const found = gpuSlices(spans);
   expect(found.length).toBeGreaterThan(REQUESTS);
   for (const { slice, launch, wait } of found) {
     expect(launch.name).toBe('launch');
     const bound = BigInt(slice.attributes['gpu.time.bound_ns'] as number);
-    expect(slice.attributes['gpu.time.source']).toBe('opencl');
+    expect(slice.attributes['gpu.time.source']).toBe(source);
     expect(slice.startTimeUnixNano).toBeGreaterThanOrEqual(launch.startTimeUnixNano - bound);
     expect(slice.endTimeUnixNano).toBeGreaterThanOrEqual(slice.startTimeUnixNano);
     expect(slice.endTimeUnixNano).toBeLessThanOrEqual(wait.endTimeUnixNano + bound);
@@ -75,7 +76,7 @@ function stageTable(stdout: string): Record<string, [string, string, number]> {
 }
 
 /** Each measurement counts once, a batch's not again for every member. */
-function expectStageTable({ stdout, spans }: DemoRun): void {
+function expectStageTable({ stdout, spans }: DemoRun, gpu: string): void {
   const batches = new Set(
     query(spans)
       .byName('batch')
@@ -97,7 +98,7 @@ function expectStageTable({ stdout, spans }: DemoRun): void {
     // One for each prompt and one for each step.
     launch: ['host', 'text-worker', REQUESTS + steps],
     wait_gpu: ['host', 'text-worker', REQUESTS + steps],
-    gpu_forward: ['GPU (opencl)', 'text-worker', REQUESTS + steps],
+    gpu_forward: [gpu, 'text-worker', REQUESTS + steps],
   });
 }
 
@@ -114,7 +115,7 @@ describe('the demo on OpenCL', () => {
     const [, device] = run.stdout.match(/^device: opencl, (.+)$/m) ?? [];
     expect(device).toMatch(/\(.+\)(, which runs on the CPU)?$/);
     expect(run.stdout).toContain(`GPU times: measured on a real OpenCL runtime, ${device}; half of them within`);
-    expectStageTable(run);
+    expectStageTable(run, 'GPU (opencl)');
 
     expectOneTraceARequest(run);
     const tree = query(run.spans);
@@ -123,7 +124,7 @@ describe('the demo on OpenCL', () => {
       expect(labels(workers)).toEqual(['HttpServer', 'DecodeWorker']);
       expect(new Set(workers.map(({ resource }) => resource['process.pid'])).size).toBe(2);
     }
-    expectGpuSlicesInPlace(run.spans);
+    expectGpuSlicesInPlace(run.spans, 'opencl');
   });
 
   it('nests a request as its stages do', async (context) => {
@@ -176,6 +177,84 @@ describe('the demo on OpenCL', () => {
     const names = new Set(spans.filter(isGpu).map(({ name }) => name));
     expect(names).toEqual(new Set(['gpu_upload', 'gpu_forward', 'gpu_download']));
   });
+});
+
+describe('the demo on the simulated CUDA device', () => {
+  const args = ['--corpus', CORPUS];
+  const DEVICE = String.raw`gpuspan simulated GPU 0 \(simulated CUDA driver \d+\.\d\), computed on the CPU`;
+
+  beforeAll(() => {
+    setUpDevice('sim');
+  }, SET_UP_MILLIS);
+
+  it('labels GPU slices as simulated wherever it shows their times, and loses nothing', async () => {
+    const run = await runDemo(args, { GPUSPAN_DEVICE: 'sim' });
+    expect(run.stderr).toBe('');
+    expect(run.status, run.stdout).toBe(0);
+    expect(run.stdout).toContain(`${REQUESTS} of ${REQUESTS} continuations equal the CPU reference`);
+    expect(run.stdout).toContain('losses of the server: none');
+    expect(run.stdout).toContain('losses of the worker: none');
+    expect(run.stdout).toMatch(new RegExp(`^device: sim, ${DEVICE}$`, 'm'));
+    expect(run.stdout).toMatch(new RegExp(`^GPU times: simulated, not measured, ${DEVICE}; half of them within`, 'm'));
+    expectStageTable(run, 'GPU (simulated CUDA driver)');
+    expectOneTraceARequest(run);
+    expectGpuSlicesInPlace(run.spans, 'simulated');
+  });
+
+  it('records the copies to and from the device at level 3', async () => {
+    const { spans, status } = await runDemo(args, { GPUSPAN_DEVICE: 'sim', GPUSPAN_LEVEL: '3' });
+    expect(status).toBe(0);
+    const names = new Set(spans.filter(isGpu).map(({ name }) => name));
+    expect(names).toEqual(new Set(['gpu_upload', 'gpu_forward', 'gpu_download']));
+  });
+
+  it('lets a kernel take as long as GPUSPAN_SIM says', async () => {
+    const env = { GPUSPAN_DEVICE: 'sim', GPUSPAN_SIM: 'kernel=fixed:20000000' };
+    const { spans, status } = await runDemo([...args, '--requests', '1'], env);
+    expect(status).toBe(0);
+    const slices = spans.filter(isGpu);
+    expect(slices.length).toBeGreaterThan(0);
+    // Two kernels a launch.
+    for (const { startTimeUnixNano, endTimeUnixNano } of slices)
+      expect(endTimeUnixNano - startTimeUnixNano).toBeGreaterThanOrEqual(39_900_000n);
+  });
+
+  it('computes there also with tracing off', async () => {
+    const run = await runDemo([...args, '--off', '--device', 'sim', '--requests', '4']);
+    expect(run.status, run.stdout + run.stderr).toBe(0);
+    expect(run.stdout).toMatch(new RegExp(`^device: sim, ${DEVICE}$`, 'm'));
+    expect(run.stdout).toContain('4 of 4 continuations equal the CPU reference');
+  });
+
+  it('is not what another library says that it is', async () => {
+    const run = await runDemo(args, { GPUSPAN_DEVICE: 'sim', GPUSPAN_CUDA_LIBRARY: 'libc.so.6' });
+    expect(run.stderr).toContain('cannot compute on sim: libc.so.6 has no cuInit');
+    expect(run.status).toBe(1);
+  });
+});
+
+describe('the demo on CUDA', () => {
+  it.each([
+    [
+      'there is no driver',
+      { GPUSPAN_CUDA_LIBRARY: '/nowhere/libcuda.so.1' },
+      'no CUDA driver: /nowhere/libcuda.so.1: ',
+    ],
+    [
+      'the driver has no device',
+      { GPUSPAN_SIM: 'devices=0' },
+      'does not start: CUDA_ERROR_NO_DEVICE; check nvidia-smi',
+    ],
+  ])(
+    'ends with a message and exit code 1 where %s',
+    async (_, env, message) => {
+      const run = await runDemo(['--corpus', CORPUS], { ...setUpDevice('sim'), ...env, GPUSPAN_DEVICE: 'cuda' });
+      expect(run.stderr).toContain('text-server: cannot compute on cuda: ');
+      expect(run.stderr).toContain(message);
+      expect(run.status).toBe(1);
+    },
+    SET_UP_MILLIS,
+  );
 });
 
 describe('the demo on threads', () => {

@@ -8,7 +8,8 @@ import { DEVICES } from '../device.mjs';
 
 export const USAGE = `npm run demo -- [options]
   --requests N   how many requests to send at once (default 32)
-  --device D     ${DEVICES.join(', ')} (default auto: OpenCL where there is a device for it)
+  --device D     ${DEVICES.join(', ')} (default: GPUSPAN_DEVICE where that is cuda or sim,
+                 else auto: OpenCL where there is a device for it; sim is a simulated CUDA device)
   --off          with tracing off
   --out FILE     where the spans go as OTLP JSON, one export request a line (default out/text-server.jsonl)
   --corpus FILE  the text that the model is fitted on (default: the project's Markdown)
@@ -16,13 +17,19 @@ export const USAGE = `npm run demo -- [options]
 
 const MOST_REQUESTS = 10_000;
 
+/** What is timed is also what computes, where that is said. */
+function defaultDevice(env) {
+  const { GPUSPAN_DEVICE: timed = '' } = env;
+  return timed === 'cuda' || timed === 'sim' ? timed : 'auto';
+}
+
 /** Throws an Error whose message is for the user. */
-export function readOptions(args) {
+export function readOptions(args, env = process.env) {
   const { values } = parseArgs({
     args,
     options: {
       requests: { type: 'string', default: '32' },
-      device: { type: 'string', default: 'auto' },
+      device: { type: 'string', default: defaultDevice(env) },
       off: { type: 'boolean', default: false },
       out: { type: 'string', default: 'out/text-server.jsonl' },
       corpus: { type: 'string' },

@@ -4,7 +4,12 @@
 // demo.mjs once everything has been delivered.
 
 /** By `gpu.time.source`. */
-const HOW_MEASURED = { opencl: 'measured on a real OpenCL runtime', simulated: 'simulated' };
+const HOW_MEASURED = {
+  opencl: 'measured on a real OpenCL runtime',
+  'cuda-event': 'measured by events of a real CUDA driver',
+  simulated: 'simulated, not measured',
+};
+const SOURCES = { simulated: 'simulated CUDA driver' };
 const OWNER_KEYS = ['gpuspan.request.level', 'gpuspan.worker.label', 'gpuspan.batch.size'];
 
 /**
@@ -26,7 +31,13 @@ export function stageTable(spans) {
     millis.sort((a, b) => a - b);
     const total = millis.reduce((sum, value) => sum + value);
     const times = [quantile(millis, 0.5), quantile(millis, 0.95), total].map((value) => value.toFixed(3));
-    return [name, source === undefined ? 'host' : `GPU (${source})`, service, String(millis.length), ...times];
+    return [
+      name,
+      source === undefined ? 'host' : `GPU (${SOURCES[source] ?? source})`,
+      service,
+      String(millis.length),
+      ...times,
+    ];
   });
   rows.sort((a, b) => a[2].localeCompare(b[2]) || b[1].localeCompare(a[1]) || Number(b[6]) - Number(a[6]));
   return formatTable(['stage', 'where', 'process', 'count', 'p50 ms', 'p95 ms', 'total ms'], rows);

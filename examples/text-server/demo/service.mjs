@@ -10,11 +10,12 @@ import { fileURLToPath } from 'node:url';
 const SERVER = fileURLToPath(new URL('../server.mjs', import.meta.url));
 
 /**
- * @param {{ device: string, corpus?: string, endpoint?: string }} options without `endpoint` tracing is off
+ * @param {{ device: string, corpus?: string, endpoint?: string, variables?: Record<string, string> }} options without
+ * `endpoint` tracing is off; `variables` of the environment are for the device, where the user has not set them
  */
-export async function startService({ device, corpus, endpoint }) {
+export async function startService({ device, corpus, endpoint, variables }) {
   const args = ['--port', '0', '--device', device, ...(corpus === undefined ? [] : ['--corpus', corpus])];
-  const server = fork(SERVER, args, { env: environment(endpoint), execArgv: [] });
+  const server = fork(SERVER, args, { env: environment(device, endpoint, variables), execArgv: [] });
   const ready = await nextMessage(server, 'start');
   return {
     /** @type {string} */ url: ready.url,
@@ -31,13 +32,14 @@ export async function startService({ device, corpus, endpoint }) {
 }
 
 /** What the user set for gpuspan stays, but the spans go to the demo's receiver, and --off means off. */
-function environment(endpoint) {
-  const env = { ...process.env };
+function environment(device, endpoint, variables) {
+  // gpuspan times the device that computes, also where there are others.
+  const timed = device === 'cuda' || device === 'sim' ? device : 'opencl';
+  const env = { GPUSPAN_DEVICE: timed, ...variables, ...process.env };
   delete env.GPUSPAN;
   if (endpoint === undefined) return env;
   for (const name of Object.keys(env)) if (/^OTEL_(EXPORTER|TRACES|SDK)_/.test(name)) delete env[name];
-  // The example computes on OpenCL, also where CUDA is installed.
-  return { GPUSPAN_DEVICE: 'opencl', ...env, GPUSPAN: '1', OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
+  return { ...env, GPUSPAN: '1', OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
 }
 
 async function nextMessage(child, what) {

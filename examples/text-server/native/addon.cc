@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The device for JavaScript: `open(kind, weights, noise)` gives `{ kind, name, launch, wait }`. `launch` returns a job
-// at once; `wait` gives a promise of its result and blocks a thread of libuv's pool meanwhile, never the caller's.
-// Everything here runs on the JavaScript thread but Waiter::Execute.
+// The device for JavaScript: `open(kind, weights, noise, kernels)` gives `{ kind, name, launch, wait }`. `launch`
+// returns a job at once; `wait` gives a promise of its result and blocks a thread of libuv's pool meanwhile, never the
+// caller's. Everything here runs on the JavaScript thread but Waiter::Execute.
 #include <napi.h>
 
 #include <cstring>
@@ -102,7 +102,16 @@ Napi::Object wrap(Napi::Env env, std::unique_ptr<Device> opened) {
   return object;
 }
 
-// open(kind: 'opencl' | 'threads', weights: Int8Array, noise: Int32Array)
+std::unique_ptr<Device> open_device(const std::string& kind, Model model, const std::string& kernels,
+                                    std::string* error) {
+  if (kind == "threads") return open_thread_device(std::move(model));
+  if (kind == "opencl") return open_opencl_device(std::move(model), error);
+  if (kind == "cuda" || kind == "sim") return open_cuda_device(std::move(model), kernels, kind == "sim", error);
+  *error = "unknown kind of device: " + kind;
+  return nullptr;
+}
+
+// open(kind: 'cuda' | 'opencl' | 'sim' | 'threads', weights: Int8Array, noise: Int32Array, kernels?: Uint8Array)
 Napi::Value open(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!info[0].IsString() || !info[1].IsTypedArray() || !info[2].IsTypedArray())
@@ -113,11 +122,13 @@ Napi::Value open(const Napi::CallbackInfo& info) {
     return fail(env, "the model's weights or noise have the wrong size");
   Model model{{weights.Data(), weights.Data() + weights.ByteLength()}, {noise.Data(), noise.Data() + kNoise}};
 
-  const std::string kind = info[0].As<Napi::String>();
-  if (kind == "threads") return wrap(env, open_thread_device(std::move(model)));
-  if (kind != "opencl") return fail(env, "unknown kind of device: " + kind);
+  std::string kernels;
+  if (info[3].IsTypedArray()) {
+    const auto image = info[3].As<Napi::Uint8Array>();
+    kernels.assign(image.Data(), image.Data() + image.ByteLength());
+  }
   std::string error;
-  auto device = open_opencl_device(std::move(model), &error);
+  auto device = open_device(info[0].As<Napi::String>(), std::move(model), kernels, &error);
   return device ? wrap(env, std::move(device)) : fail(env, error);
 }
 

@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-# The example's device: OpenCL through dlopen, or threads. gpuspan.h is header-only, so there is nothing to link.
+# The example's device: OpenCL or CUDA through dlopen, or threads. gpuspan.h is header-only, so there is nothing to link.
 {
   'targets': [
     {
       'target_name': 'text_server_device',
-      'sources': ['addon.cc', 'opencl_device.cc', 'opencl_library.cc', 'thread_device.cc'],
+      'sources': [
+        'addon.cc',
+        'cuda_device.cc',
+        'cuda_library.cc',
+        'opencl_device.cc',
+        'opencl_library.cc',
+        'simulated_kernels.cc',
+        'thread_device.cc',
+      ],
       'include_dirs': [
         '<!(node -p "require(\'node-addon-api\').include_dir")',
         '<!(node -p "path.dirname(require.resolve(\'gpuspan/gpuspan.h\'))")',

@@ -13,9 +13,10 @@
 
 namespace text_server {
 
-inline constexpr uint32_t kDimensions = 256;  // of a hidden vector, as in model/model.mjs
-inline constexpr uint32_t kNoise = 1024;      // entries of the noise table, a power of two
-inline constexpr uint32_t kMaxBatch = 64;     // hidden vectors a job
+inline constexpr uint32_t kDimensions = 256;   // of a hidden vector, as in model/model.mjs
+inline constexpr uint32_t kNoise = 1024;       // entries of the noise table, a power of two
+inline constexpr uint32_t kMaxBatch = 64;      // hidden vectors a job
+inline constexpr uint32_t kPickThreads = 256;  // of forward.cu's kernel `pick`
 
 struct Model {
   std::vector<int8_t> weights;  // rows() x kDimensions
@@ -24,10 +25,18 @@ struct Model {
 };
 
 // The hash behind the noise: `mix` of model/model.mjs.
-inline uint32_t mix(uint32_t x) {
+constexpr uint32_t mix(uint32_t x) {
   x = (x ^ (x >> 16)) * 0x7feb352du;
   x = (x ^ (x >> 15)) * 0x846ca68bu;
   return x ^ (x >> 16);
+}
+
+// The reference: the product of a row of weights and a hidden vector, plus noise.
+inline int32_t score_of(const int8_t* weights, const int8_t* hidden, const int32_t* noise, uint32_t seed,
+                        uint32_t row) {
+  int32_t sum = noise[mix(seed + row) % kNoise];
+  for (uint32_t k = 0; k < kDimensions; k++) sum += weights[k] * hidden[k];
+  return sum;
 }
 
 // One launch. It owns what the device reads and writes, and lives until it has been waited for.
@@ -55,6 +64,9 @@ class Device {
 // Null with `error` where there is no such device.
 std::unique_ptr<Device> open_opencl_device(Model model, std::string* error);
 std::unique_ptr<Device> open_thread_device(Model model);
+// `kernels`: forward.cu as nvcc compiled it; empty where it was not, which is enough for the simulated driver.
+// `simulated`: only that driver will do.
+std::unique_ptr<Device> open_cuda_device(Model model, const std::string& kernels, bool simulated, std::string* error);
 
 }  // namespace text_server
 

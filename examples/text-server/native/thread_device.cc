@@ -122,11 +122,8 @@ void ThreadDevice::compute(const Part& part) {
 }
 
 int32_t ThreadDevice::score(const ThreadJob& job, uint32_t member, uint32_t row) const {
-  const int8_t* weights = &model_.weights[size_t{row} * kDimensions];
-  const int8_t* hidden = &job.hidden[size_t{member} * kDimensions];
-  int32_t sum = model_.noise[mix(job.seeds[member] + row) % kNoise];
-  for (uint32_t k = 0; k < kDimensions; k++) sum += weights[k] * hidden[k];
-  return sum;
+  return score_of(&model_.weights[size_t{row} * kDimensions], &job.hidden[size_t{member} * kDimensions],
+                  model_.noise.data(), job.seeds[member], row);
 }
 
 // Parts arrive in any order: of equal scores the lower row wins, as in the reference.

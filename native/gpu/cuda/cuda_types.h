@@ -193,6 +193,8 @@ using LaunchKernelFunction = Result (*)(Function function, unsigned grid_x, unsi
 
 using MemAllocV2Function = Result (*)(DevicePointer* pointer, size_t bytes);
 using MemFreeV2Function = Result (*)(DevicePointer pointer);
+using MemHostAllocFunction = Result (*)(void** memory, size_t bytes, unsigned flags);
+using MemFreeHostFunction = Result (*)(void* memory);
 using MemcpyHtoDV2Function = Result (*)(DevicePointer to, const void* from, size_t bytes);
 using MemcpyDtoHV2Function = Result (*)(void* to, DevicePointer from, size_t bytes);
 using MemcpyHtoDAsyncV2Function = Result (*)(DevicePointer to, const void* from, size_t bytes, Stream stream);

@@ -233,7 +233,7 @@ void gpuspan_sim_live_objects(gpuspan_sim_objects* objects) {
   objects->modules = all.modules.live();
   objects->graphs = all.graphs.live();
   objects->graph_execs = all.graph_execs.live();
-  objects->allocations = all.allocations.size();
+  objects->allocations = all.allocations.size() + all.host_allocations.size();
 }
 
 int gpuspan_sim_event_truth(void* event, gpuspan_sim_truth* truth) {

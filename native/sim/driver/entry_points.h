@@ -76,6 +76,8 @@
   X(cuLaunchKernel_ptsz, cuLaunchKernel, 7000, kPerThread, kRecord, LaunchKernelFunction)                              \
   X(cuMemAlloc_v2, cuMemAlloc, 3020, kOnly, kContext, MemAllocV2Function)                                              \
   X(cuMemFree_v2, cuMemFree, 3020, kOnly, kContext, MemFreeV2Function)                                                 \
+  X(cuMemHostAlloc, cuMemHostAlloc, 2020, kOnly, kContext, MemHostAllocFunction)                                       \
+  X(cuMemFreeHost, cuMemFreeHost, 2000, kOnly, kContext, MemFreeHostFunction)                                          \
   X(cuMemcpyHtoD_v2, cuMemcpyHtoD, 3020, kLegacy, kContext, MemcpyHtoDV2Function)                                      \
   X(cuMemcpyHtoD_v2_ptds, cuMemcpyHtoD, 7000, kPerThread, kContext, MemcpyHtoDV2Function)                              \
   X(cuMemcpyDtoH_v2, cuMemcpyDtoH, 3020, kLegacy, kContext, MemcpyDtoHV2Function)                                      \

@@ -99,6 +99,31 @@ Result cuMemFree_v2(DevicePointer pointer) {
   });
 }
 
+Result cuMemHostAlloc(void** memory, size_t bytes, unsigned) {
+  return enter(k_cuMemHostAlloc, [&](Call& call) -> Result {
+    if (memory == nullptr || bytes == 0) return kInvalidValue;
+    ContextObject* context = nullptr;
+    if (const Result result = call.find_current(&context)) return result;
+    if (const Result result = check_unsafe(call)) return result;
+    void* made = std::malloc(bytes);
+    if (made == nullptr) return kOutOfMemory;
+    call.state().host_allocations.insert(made);
+    *memory = made;
+    return kSuccess;
+  });
+}
+
+Result cuMemFreeHost(void* memory) {
+  return enter(k_cuMemFreeHost, [&](Call& call) -> Result {
+    ContextObject* context = nullptr;
+    if (const Result result = call.find_current(&context)) return result;
+    if (const Result result = check_unsafe(call)) return result;
+    if (call.state().host_allocations.erase(memory) == 0) return kInvalidValue;
+    std::free(memory);
+    return kSuccess;
+  });
+}
+
 Result cuMemcpyHtoD_v2(DevicePointer to, const void* from, size_t bytes) {
   return enter_waiting(k_cuMemcpyHtoD_v2,
                        [&](Call& call) { return copy_to_device(call, to, from, bytes, nullptr, true); });

@@ -59,6 +59,8 @@ void State::reset(const gpuspan_sim_config& next) {
   events.set_reuse(next.reuse_handles != 0);
   for (const auto& [address, size] : allocations) std::free(reinterpret_cast<void*>(address));
   allocations.clear();
+  for (void* memory : host_allocations) std::free(memory);
+  host_allocations.clear();
   kernels.clear();
   next_id = records = 0;
   for (EntryState& entry : entries) entry = {};

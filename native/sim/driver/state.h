@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,7 @@ struct State {
   Pool<GraphObject> graphs{1 << 14};
   Pool<GraphExecObject> graph_execs{1 << 14};
   std::map<uintptr_t, size_t> allocations;  // address to size
+  std::set<void*> host_allocations;         // of cuMemHostAlloc
   std::vector<std::unique_ptr<Capture>> captures;
   std::map<std::string, gpuspan_sim_kernel> kernels;
   uint64_t next_id = 0;  // of contexts, streams and captures

@@ -157,6 +157,8 @@ GPUSPAN_SAME(ModuleGetFunctionFunction, cuModuleGetFunction);
 GPUSPAN_SAME_PTSZ(LaunchKernelFunction, cuLaunchKernel);
 GPUSPAN_SAME(MemAllocV2Function, cuMemAlloc_v2);
 GPUSPAN_SAME(MemFreeV2Function, cuMemFree_v2);
+GPUSPAN_SAME(MemHostAllocFunction, cuMemHostAlloc);
+GPUSPAN_SAME(MemFreeHostFunction, cuMemFreeHost);
 GPUSPAN_SAME(MemcpyHtoDV2Function, cuMemcpyHtoD_v2);
 GPUSPAN_SAME(MemcpyHtoDV2Function, cuMemcpyHtoD_v2_ptds);
 GPUSPAN_SAME(MemcpyDtoHV2Function, cuMemcpyDtoH_v2);

@@ -169,6 +169,10 @@ TEST_F(CaptureTest, AGlobalCaptureIsBrokenByUnsafeCallsOfOtherThreads) {
         return cuMemAlloc_v2(&memory, 64);
       },
       [] {
+        void* memory;
+        return cuMemHostAlloc(&memory, 64, 0);
+      },
+      [] {
         Module module;
         return cuModuleLoadData(&module, "\x7f");
       },

@@ -158,6 +158,22 @@ TEST_F(Streams, ACopyTakesTimeAndMovesBytes) {
   EXPECT_EQ(cuMemFree_v2(memory), kInvalidValue);
 }
 
+TEST_F(Streams, HostMemoryIsFreedOnceAndCountsUntilThen) {
+  start();
+  const auto live = [] {
+    gpuspan_sim_objects objects;
+    gpuspan_sim_live_objects(&objects);
+    return objects.allocations;
+  };
+  void* memory = nullptr;
+  ASSERT_EQ(cuMemHostAlloc(&memory, 64, 0), kSuccess);
+  EXPECT_EQ(live(), 1);
+  EXPECT_EQ(cuMemFreeHost(memory), kSuccess);
+  EXPECT_EQ(live(), 0);
+  EXPECT_EQ(cuMemFreeHost(memory), kInvalidValue);
+  EXPECT_EQ(cuMemHostAlloc(&memory, 0, 0), kInvalidValue);
+}
+
 TEST_F(Streams, AKernelRunsItsRegisteredFunction) {
   gpuspan_sim_register_kernel("kernel", [](void** parameters, const unsigned grid[3], const unsigned block[3]) {
     *static_cast<unsigned*>(parameters[0]) = grid[0] * block[0];
