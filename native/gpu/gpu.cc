@@ -111,7 +111,9 @@ Stream* Gpu::stream(uint64_t handle, std::string* error) {
 }
 
 void Gpu::nudge() noexcept {
-  if (resolver_ != nullptr && state_->work.load(std::memory_order_relaxed)) resolver_->wake();
+  // In a forked child nobody sleeps, and the lock may be held by a thread that the child does not have.
+  if (resolver_ == nullptr || state_->current() == GpuPhase::kForked) return;
+  if (state_->work.load(std::memory_order_relaxed)) resolver_->wake();
 }
 
 bool Gpu::dozing() const noexcept { return state_->dozing.load(std::memory_order_relaxed); }

@@ -147,7 +147,9 @@ uint8_t ThreadLauncher::stage_level(uint16_t stage) const noexcept {
 }
 
 Stream* ThreadLauncher::find(uint64_t handle) noexcept {
-  return state_.timer == nullptr ? nullptr : streams_[place_of(state_.timer->stream_key(handle))];
+  // The key may be a question to the driver, which a forked child must not ask.
+  if (state_.timer == nullptr || state_.current() == GpuPhase::kForked) return nullptr;
+  return streams_[place_of(state_.timer->stream_key(handle))];
 }
 
 // Where the stream of this key is, or would be put.

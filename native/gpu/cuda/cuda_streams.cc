@@ -90,15 +90,24 @@ NamedStream* Streams::open(uint64_t handle, std::string* error) {
   return streams_.emplace_back(std::move(named)).get();
 }
 
-bool Streams::still_names(const NamedStream& stream) const noexcept {
-  if (stream.context->lost() || driver_.gone()) return false;
+bool Streams::in_its_context(const NamedStream& stream) const noexcept {
+  if (driver_.gone()) return false;
   if (stream.is_default) return driver_.current_context() == stream.context->handle();
-  const Api& api = driver_.api;
   Context context = nullptr;
-  const Result result = api.stream_get_ctx(stream.stream, &context);
-  if (driver_.judge("cuStreamGetCtx", result, nullptr) != Verdict::kOk) return false;
-  if (context != stream.context->handle()) return false;
+  const Result result = driver_.api.stream_get_ctx(stream.stream, &context);
+  return driver_.judge("cuStreamGetCtx", result, nullptr) == Verdict::kOk && context == stream.context->handle();
+}
+
+bool Streams::still_names(const NamedStream& stream) const noexcept {
+  if (stream.context->lost() || !in_its_context(stream)) return false;
+  const Api& api = driver_.api;
   unsigned long long id = 0;
+  if (stream.is_default) {
+    const TimedContext& context = *stream.context;
+    if (api.ctx_get_id == nullptr || context.id() == 0) return true;
+    return driver_.judge("cuCtxGetId", api.ctx_get_id(context.handle(), &id), nullptr) == Verdict::kOk &&
+           id == context.id();
+  }
   if (api.stream_get_id == nullptr || stream.id == 0) return true;
   return driver_.judge("cuStreamGetId", api.stream_get_id(stream.stream, &id), nullptr) == Verdict::kOk &&
          id == stream.id;

@@ -30,6 +30,8 @@ class Streams {
   NamedStream* open(uint64_t handle, std::string* error);
   // Whether the handle still means this stream. Handles are addresses and come again after a destroy; ids do not.
   bool still_names(const NamedStream& stream) const noexcept;
+  // Whether the stream lives in the context that it was opened in, as far as handles tell. Any thread.
+  bool in_its_context(const NamedStream& stream) const noexcept;
   // Tells apart the default streams of different contexts; other handles stand for themselves. Record path.
   uint64_t key(uint64_t handle) const noexcept;
 

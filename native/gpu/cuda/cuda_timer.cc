@@ -65,7 +65,7 @@ class CudaTimer final : public DeviceTimer {
 
   // Resolver thread.
   bool relaxed_ = false;
-  cuda::Context entered_ = nullptr;
+  const TimedContext* entered_ = nullptr;  // not its handle, which may come again for another
   std::vector<TimedContext*> opened_;
 };
 
@@ -116,10 +116,14 @@ Loss CudaTimer::refusal(const NamedStream& stream) noexcept {
   return loss == Loss::kCount && status != cuda::kCaptureNone ? Loss::kGpuCapture : loss;
 }
 
+// A handle that is refused though the stream is where it was is our event's: the context was reset while nothing was
+// pending, and nobody noticed. Given up, it is met anew when its stream is opened again.
 Loss CudaTimer::mark(const NamedStream& stream, cuda::Event event) noexcept {
   const Loss refused = refusal(stream);
   if (refused != Loss::kCount) return refused;
-  return loss_of(driver_.judge("cuEventRecord", driver_.api.event_record(event, stream.stream), stream.context));
+  const Verdict result = driver_.judge("cuEventRecord", driver_.api.event_record(event, stream.stream), stream.context);
+  if (result == Verdict::kBadHandle && streams_.in_its_context(stream)) stream.context->lose();
+  return loss_of(result);
 }
 
 Loss CudaTimer::begin(InFlight& slice) noexcept {
@@ -157,10 +161,10 @@ bool CudaTimer::relax_captures() noexcept {
 }
 
 bool CudaTimer::enter(TimedContext& context) noexcept {
-  if (entered_ == context.handle()) return true;
+  if (entered_ == &context) return true;
   const Result result = driver_.api.ctx_set_current(context.handle());
   if (driver_.judge("cuCtxSetCurrent", result, &context) != Verdict::kOk) return false;
-  entered_ = context.handle();
+  entered_ = &context;
   return true;
 }
 

@@ -33,9 +33,10 @@ struct Driver {
   }
 
   // The context that is current on this thread; null: none, or the driver is gone.
-  Context current_context() const noexcept {
+  Context current_context() noexcept {
     Context current = nullptr;
-    return !gone() && api.ctx_get_current(&current) == kSuccess ? current : nullptr;
+    if (gone()) return nullptr;
+    return judge("cuCtxGetCurrent", api.ctx_get_current(&current), nullptr) == Verdict::kOk ? current : nullptr;
   }
 
   // "cuEventQuery returned 719", or "".

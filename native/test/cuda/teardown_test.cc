@@ -88,6 +88,37 @@ TEST_F(TeardownTest, AfterAResetTheSameDeviceIsTimedAgainOnceAStreamIsNamedAnew)
   EXPECT_EQ(written(), 1u);
 }
 
+// Nothing is outstanding at the reset, and the context comes back with its old handle: the first slice tells.
+TEST_F(TeardownTest, AResetWhileIdleCostsOneSliceAndTheStreamNamedAnewIsTimed) {
+  Producer producer(*segment_, *gpu_);
+  cuda::Context primary = nullptr;
+  {
+    const AsApplication application(sim.application);
+    ASSERT_EQ(sim.primary_retain(&primary, 0), cuda::kSuccess);
+  }
+  make_current(primary);
+  Stream& before = stream(0);
+  EXPECT_TRUE(slice(producer, before));
+  EXPECT_TRUE(gpu_->settle(kPatienceMillis));
+  ASSERT_EQ(sim.reset_device(0), 0);
+  cuda::Context again = nullptr;
+  {
+    const AsApplication application(sim.application);
+    ASSERT_EQ(sim.primary_retain(&again, 0), cuda::kSuccess);
+  }
+  ASSERT_EQ(again, primary);
+  make_current(again);
+  EXPECT_FALSE(slice(producer, before));
+  EXPECT_EQ(producer.lost(Loss::kGpuContext), 1u);
+  Stream& after = stream(0);
+  EXPECT_NE(&after, &before);
+  EXPECT_TRUE(slice(producer, after));
+  EXPECT_TRUE(gpu_->settle(kPatienceMillis));
+  EXPECT_EQ(written(), 2u);
+  EXPECT_LE(sim.violations().use_after_destroy, 1u);  // the mark that learned of it
+  checks_manners_ = false;
+}
+
 TEST_F(TeardownTest, AContextThatTheApplicationDestroysTakesItsSlicesWithIt) {
   Producer producer(*segment_, *gpu_);
   const cuda::Context doomed = new_context(0);
@@ -132,6 +163,22 @@ TEST_F(TeardownTest, ADriverThatHasShutDownIsNotCalledAgain) {
   checks_manners_ = false;
 }
 
+TEST_F(TeardownTest, ADriverThatHasShutDownIsAskedForTheCurrentContextOnce) {
+  Producer producer(*segment_, *gpu_);
+  Stream& on = stream(0);
+  EXPECT_TRUE(slice(producer, on));
+  EXPECT_TRUE(gpu_->settle(kPatienceMillis));
+  sim.deinitialize();
+  sim.clear_counts();
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(producer.launcher->find(0), nullptr);
+    EXPECT_EQ(producer.launcher->begin(producer.request, stage_, on), 0u);
+  }
+  EXPECT_EQ(sim.calls(nullptr), 1u);
+  EXPECT_EQ(producer.lost(Loss::kGpuContext), 5u);
+  checks_manners_ = false;
+}
+
 TEST_F(TeardownTest, StoppingGivesUpWhatTheStreamHasNotPassed) {
   Producer producer(*segment_, *gpu_);
   Stream& on = stream(handle_of(new_stream()));
@@ -167,11 +214,14 @@ TEST_F(TeardownTest, AForkedChildRecordsNothingAndCallsNoDriver) {
   Stream& on = stream(handle_of(new_stream()));
   EXPECT_TRUE(slice(producer, on));
   EXPECT_TRUE(gpu_->settle(kPatienceMillis));
+  producer.launcher->remember(&stream(0));
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
     sim.clear_counts();
-    const bool launched = producer.launcher->begin(producer.request, stage_, on) != 0;
+    gpu_->nudge();
+    const bool launched =
+        producer.launcher->find(0) != nullptr || producer.launcher->begin(producer.request, stage_, on) != 0;
     std::string error;
     const bool opened = gpu_->stream(on.handle, &error) != nullptr;
     gpu_->stop(0);
