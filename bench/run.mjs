@@ -27,7 +27,16 @@ const QUESTIONS = {
 /** The order of the table. */
 const IDS = [
   ...['off.js', 'off.scope', 'off.c', 'slice.js', 'slice.js.otel', 'slice.c', 'batch64.define', 'batch64.slice'],
-  ...['gpu.own', 'gpu.cuda.own', 'gpu.cuda.resolver', 'gpu.cuda.idle', 'carrier', 'read.span', 'bytes.slice', 'bytes.lane'],
+  ...[
+    'gpu.own',
+    'gpu.cuda.own',
+    'gpu.cuda.resolver',
+    'gpu.cuda.idle',
+    'carrier',
+    'read.span',
+    'bytes.slice',
+    'bytes.lane',
+  ],
 ];
 const PEERS = ['@opentelemetry/api', '@opentelemetry/core', '@opentelemetry/sdk-trace-base'];
 
