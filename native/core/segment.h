@@ -76,8 +76,8 @@ class Segment {
   // The owner (or its environment's cleanup) gives the lane up; what is in its ring stays for the reader.
   void orphan_lane(uint32_t index) noexcept;
   void set_busy(uint32_t index, bool busy) noexcept;
-  // Who holds a used lane, or held it last, and that thread's OS id. Any thread, not on the record path: a claim that is
-  // being made is waited for.
+  // Who holds a used lane, or held it last, and that thread's OS id. Any thread, not on the record path: a claim that
+  // is being made is waited for.
   LaneIdentity identity(uint32_t index, uint32_t* tid);
 
   // Takes a snapshot and appends it to the history; a forked child has none. Only the lease holder (and create) calls
