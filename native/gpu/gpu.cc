@@ -42,12 +42,15 @@ class StreamTable {
     std::unique_ptr<Stream> stream = timer.open_stream(handle, error);
     if (stream == nullptr) return nullptr;
     stream->index = static_cast<uint16_t>(streams_.size());
+    opened_.fetch_add(1, std::memory_order_relaxed);
     return streams_.emplace(handle, std::move(stream)).first->second.get();
   }
+  uint32_t opened() const noexcept { return opened_.load(std::memory_order_relaxed); }
 
  private:
   std::mutex mutex_;
   std::map<uint64_t, std::unique_ptr<Stream>> streams_;
+  std::atomic<uint32_t> opened_{0};
 };
 
 std::unique_ptr<Gpu> Gpu::create(Segment& segment, std::unique_ptr<DeviceTimer> timer, std::string reason, GpuLog log) {
@@ -93,6 +96,8 @@ Stream* Gpu::stream(uint64_t handle, std::string* error) {
   }
   return streams_->open(*timer_, handle, error);
 }
+
+uint32_t Gpu::streams_opened() const noexcept { return streams_->opened(); }
 
 void Gpu::stop(uint32_t timeout_millis) noexcept {
   if (resolver_ != nullptr) resolver_->stop(timeout_millis);

@@ -45,6 +45,8 @@ class Gpu {
 
   // Set-up, any thread: the stream for a handle, opened once a process; null with `error`.
   Stream* stream(uint64_t handle, std::string* error);
+  // How many streams were opened so far. Any thread.
+  uint32_t streams_opened() const noexcept;
 
   // Stops the resolver: waits up to `timeout_millis` for what is in flight, counts the rest as kGpuShutdown.
   void stop(uint32_t timeout_millis) noexcept;
