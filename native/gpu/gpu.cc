@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -51,15 +52,18 @@ class StreamTable {
     if (stream == nullptr) return nullptr;
     const std::string uuid = timer.device_uuid(stream->device);
     if (!uuid.empty()) stream->device_uuid = dictionary_.intern(EntryKind::kString, 0, 0, uuid).id;
+    opened_.fetch_add(1, std::memory_order_relaxed);
     by_key_[key] = stream.get();
     return streams_.emplace_back(std::move(stream)).get();
   }
+  uint32_t opened() const noexcept { return opened_.load(std::memory_order_relaxed); }
 
  private:
   Dictionary& dictionary_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::map<uint64_t, Stream*> by_key_;
+  std::atomic<uint32_t> opened_{0};
 };
 
 std::unique_ptr<Gpu> Gpu::create(Segment& segment, std::unique_ptr<DeviceTimer> timer, std::string reason, GpuLog log) {
@@ -117,6 +121,8 @@ void Gpu::nudge() noexcept {
 }
 
 bool Gpu::dozing() const noexcept { return state_->dozing.load(std::memory_order_relaxed); }
+
+uint32_t Gpu::streams_opened() const noexcept { return streams_->opened(); }
 
 void Gpu::stop(uint32_t timeout_millis) noexcept {
   if (resolver_ != nullptr) resolver_->stop(timeout_millis);

@@ -46,6 +46,8 @@ class Gpu {
   // Set-up, any thread: the stream for a handle, opened once a process, or anew when the handle has become another
   // stream's; null with `error`.
   Stream* stream(uint64_t handle, std::string* error);
+  // How many streams were opened so far. Any thread.
+  uint32_t streams_opened() const noexcept;
 
   // For whoever reads the segment, often: an idle resolver sleeps and launching threads may not wake it, so the one who
   // wants the results does. Cheap when there is nothing to do.

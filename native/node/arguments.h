@@ -50,6 +50,13 @@ class Arguments {
     *token = static_cast<Token>(value);
     return true;
   }
+  // The same where 0, the token of nothing, is allowed.
+  bool token_or_none(size_t at, Token* token) const noexcept {
+    int64_t value = 0;
+    if (napi_get_value_int64(env_, values_[at], &value) != napi_ok || value < 0 || value > INT32_MAX) return false;
+    *token = static_cast<Token>(value);
+    return true;
+  }
   // A bigint in [0, 2^64).
   bool big(size_t at, uint64_t* value) const noexcept {
     bool lossless = false;

@@ -105,14 +105,14 @@ napi_value gpu_begin(napi_env env, napi_callback_info info) {
 napi_value gpu_end(napi_env env, napi_callback_info info) {
   const Arguments<2> call(env, info);
   Producer& producer = call.producer();
-  int32_t token;
-  if (call.recorder() == nullptr || producer.launcher() == nullptr || !call.integer(0, &token)) {
+  Token token;
+  if (call.recorder() == nullptr || producer.launcher() == nullptr || !call.token_or_none(0, &token)) {
     producer.lose(Loss::kStale);
     return nullptr;
   }
   Payload payload;
   call.payload(1, &payload);  // out of range: the slice ends without attributes
-  if (token != 0) producer.launcher()->end(static_cast<Token>(token), payload);
+  if (token != 0) producer.launcher()->end(token, payload);
   return nullptr;
 }
 

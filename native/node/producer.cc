@@ -62,7 +62,12 @@ Stream* Producer::open_stream(uint64_t handle, std::string* error) {
   return stream;
 }
 
-bool Producer::refused(uint64_t handle) const noexcept {
+bool Producer::refused(uint64_t handle) noexcept {
+  // Whoever opened a stream since, on any thread, may have opened the one that has this handle now.
+  const Gpu* const gpu = Process::get().gpu_if_open();
+  const uint32_t opened = gpu == nullptr ? 0 : gpu->streams_opened();
+  if (opened != opened_at_refusal_) refusals_ = 0;
+  opened_at_refusal_ = opened;
   const auto end = refused_handles_.begin() + std::min<size_t>(refusals_, refused_handles_.size());
   return std::find(refused_handles_.begin(), end, handle) != end;
 }

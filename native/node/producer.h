@@ -66,8 +66,8 @@ class Producer {
   Launcher* launcher() noexcept { return launcher_.get(); }
   // The stream for a handle, opened if need be; null with `error`. Off the record path.
   Stream* open_stream(uint64_t handle, std::string* error);
-  // The same for native code: a handle that was refused once is not tried again soon, and the first refusal of the
-  // process is told on stderr.
+  // The same for native code: a handle that was refused once is not tried again until a stream is opened somewhere in
+  // the process (tracer.gpu().stream) or others were refused, and the process's first refusal is told on stderr.
   Stream* find_or_open_stream(uint64_t handle) noexcept;
   // A stream by index, if this thread opened it.
   Stream* stream(uint32_t index) noexcept { return index < streams_.size() ? streams_[index] : nullptr; }
@@ -86,7 +86,7 @@ class Producer {
   static size_t adopted_bit(uint16_t owner) noexcept {
     return (owner & kBatchFlag) != 0 ? kRequestCapacity + (owner & ~kBatchFlag) : owner;
   }
-  bool refused(uint64_t handle) const noexcept;
+  bool refused(uint64_t handle) noexcept;
 
   // The addon's only thread-local. Trivially destructible on purpose: nothing of ours runs at a thread's end except
   // through the environment's cleanup hook or the pthread key of native_thread.cc.
@@ -101,6 +101,7 @@ class Producer {
   std::bitset<kRequestCapacity + kBatchCapacity> adopted_;
   std::array<uint64_t, 8> refused_handles_{};
   uint32_t refusals_ = 0;
+  uint32_t opened_at_refusal_ = 0;  // Gpu::streams_opened when `refused` was last asked
 };
 
 }  // namespace gpuspan

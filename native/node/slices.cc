@@ -21,10 +21,11 @@ napi_value begin(napi_env env, napi_callback_info info) {
 napi_value begin_under(napi_env env, napi_callback_info info) {
   const Arguments<2> call(env, info);
   Recorder* recorder = call.recorder();
-  int32_t where, parent;
-  if (recorder != nullptr && call.integer(0, &where) && call.integer(1, &parent) &&
+  int32_t where;
+  Token parent;
+  if (recorder != nullptr && call.integer(0, &where) && call.token_or_none(1, &parent) &&
       call.producer().names_entry(stage_of(where))) [[likely]] {
-    return call.number(recorder->begin(owner_of(where), stage_of(where), static_cast<Token>(parent)));
+    return call.number(recorder->begin(owner_of(where), stage_of(where), parent));
   }
   call.producer().lose(Loss::kInvalid);
   return call.number(0);
@@ -45,11 +46,11 @@ napi_value end(napi_env env, napi_callback_info info) {
 napi_value end_with(napi_env env, napi_callback_info info) {
   const Arguments<2> call(env, info);
   Recorder* recorder = call.recorder();
-  int32_t token;
-  if (recorder != nullptr && call.integer(0, &token)) [[likely]] {
+  Token token;
+  if (recorder != nullptr && call.token_or_none(0, &token)) [[likely]] {
     Payload payload;
     call.payload(1, &payload);  // out of range: the slice ends without attributes
-    if (token != 0) recorder->end(static_cast<Token>(token), payload);
+    if (token != 0) recorder->end(token, payload);
   } else {
     call.producer().lose(Loss::kStale);
   }
@@ -59,10 +60,11 @@ napi_value end_with(napi_env env, napi_callback_info info) {
 napi_value next(napi_env env, napi_callback_info info) {
   const Arguments<2> call(env, info);
   Recorder* recorder = call.recorder();
-  int32_t token, stage;
-  if (recorder != nullptr && call.integer(0, &token) && call.integer(1, &stage) &&
+  Token token;
+  int32_t stage;
+  if (recorder != nullptr && call.token_or_none(0, &token) && call.integer(1, &stage) &&
       call.producer().names_entry(stage_of(stage))) [[likely]] {
-    return call.number(recorder->next(static_cast<Token>(token), stage_of(stage)));
+    return call.number(recorder->next(token, stage_of(stage)));
   }
   call.producer().lose(Loss::kInvalid);
   return call.number(0);
@@ -71,12 +73,13 @@ napi_value next(napi_env env, napi_callback_info info) {
 napi_value next_with(napi_env env, napi_callback_info info) {
   const Arguments<3> call(env, info);
   Recorder* recorder = call.recorder();
-  int32_t token, stage;
-  if (recorder != nullptr && call.integer(0, &token) && call.integer(1, &stage) &&
+  Token token;
+  int32_t stage;
+  if (recorder != nullptr && call.token_or_none(0, &token) && call.integer(1, &stage) &&
       call.producer().names_entry(stage_of(stage))) [[likely]] {
     Payload payload;
     call.payload(2, &payload);
-    return call.number(recorder->next(static_cast<Token>(token), stage_of(stage), payload));
+    return call.number(recorder->next(token, stage_of(stage), payload));
   }
   call.producer().lose(Loss::kInvalid);
   return call.number(0);
@@ -85,10 +88,10 @@ napi_value next_with(napi_env env, napi_callback_info info) {
 napi_value annotate(napi_env env, napi_callback_info info) {
   const Arguments<2> call(env, info);
   Recorder* recorder = call.recorder();
-  int32_t token;
+  Token token;
   Payload payload;
-  if (recorder != nullptr && call.integer(0, &token) && call.payload(1, &payload)) {
-    if (token != 0) recorder->annotate(static_cast<Token>(token), payload);
+  if (recorder != nullptr && call.token_or_none(0, &token) && call.payload(1, &payload)) {
+    if (token != 0) recorder->annotate(token, payload);
   } else {
     call.producer().lose(Loss::kStale);
   }

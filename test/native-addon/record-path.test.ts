@@ -128,6 +128,22 @@ describe('slices', () => {
     native.requestFinish(request, 0);
   });
 
+  it('takes no number for a token that only equals one modulo 2^32', () => {
+    const request = lane.start();
+    const token = native.begin(where(request, stage));
+    for (const made of [token + 2 ** 32, token - 2 ** 32]) {
+      expect(lossesOf(() => native.end(made))).toEqual({ stale: 1 });
+      expect(lossesOf(() => native.endWith(made, 0))).toEqual({ stale: 1 });
+      expect(lossesOf(() => native.annotate(made, 0))).toEqual({ stale: 1 });
+      expect(lossesOf(() => native.next(made, stage))).toEqual({ invalid: 1 });
+      expect(lossesOf(() => native.nextWith(made, stage, 0))).toEqual({ invalid: 1 });
+      expect(lossesOf(() => native.beginUnder(where(request, inner), made))).toEqual({ invalid: 1 });
+    }
+    native.end(token);
+    native.requestFinish(request, 0);
+    expect(drain().filter(({ kind }) => kind === 'slice')).toMatchObject([{ stage }]);
+  });
+
   it('counts what JavaScript refuses under the reason it names', () => {
     expect(lossesOf(() => native.lose(6))).toEqual({ closed: 1 });
     expect(lossesOf(() => native.lose(99))).toEqual({ invalid: 1 });

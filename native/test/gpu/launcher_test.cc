@@ -179,6 +179,16 @@ TEST_F(LauncherTest, OpensAStreamOncePerProcess) {
   EXPECT_FALSE(error.empty());
 }
 
+TEST_F(LauncherTest, CountsAStreamWhenItIsOpenedAndNeitherARefusalNorAKnownOne) {
+  const uint32_t before = gpu_->streams_opened();
+  std::string error;
+  EXPECT_EQ(gpu_->stream(0, &error), nullptr);
+  stream(0x5000);
+  EXPECT_EQ(gpu_->streams_opened(), before);
+  stream(0x7000);
+  EXPECT_EQ(gpu_->streams_opened(), before + 1);
+}
+
 TEST_F(LauncherTest, CountsEveryLaunchAsLostWithoutADevice) {
   auto gpu = Gpu::create(*segment_, nullptr, "GPUSPAN_DEVICE=none");
   EXPECT_EQ(gpu->timer(), nullptr);
