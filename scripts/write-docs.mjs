@@ -4,7 +4,8 @@
 //   <!-- sample FILE -->   the file's code, without its header comment
 //   <!-- output FILE -->   what that program prints with GPUSPAN=1
 //   <!-- bench FILE -->    the table of a stored bench result
-//   <!-- truth FILE -->    a stored result of the truth test
+//   <!-- truth FILE -->    a stored result of the truth test on PoCL
+//   <!-- worlds FILE -->   a stored result of the simulated worlds
 // and <!-- end -->. `--check` changes nothing and fails when a quote is out of date: lint and a test call it.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -12,10 +13,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { renderTable } from '../bench/table.mjs';
 import { ROOT } from './fresh.mjs';
-import { renderTruth } from './truth-table.mjs';
+import { renderTruth, renderWorlds } from './truth-table.mjs';
 
-export const QUOTING_DOCUMENTS = ['README.md', 'docs/performance.md', 'docs/design/device-timers.md'];
-const QUOTE = /<!-- (sample|output|bench|truth) (\S+) -->\n[\s\S]*?<!-- end -->/g;
+export const QUOTING_DOCUMENTS = ['README.md', 'docs/performance.md', 'docs/design/device-timers.md', 'docs/clocks.md'];
+const QUOTE = /<!-- (sample|output|bench|truth|worlds) (\S+) -->\n[\s\S]*?<!-- end -->/g;
 
 function fence(language, text) {
   return `\`\`\`${language}\n${text.trim()}\n\`\`\``;
@@ -42,7 +43,11 @@ function truth(file) {
   return renderTruth(JSON.parse(readFileSync(join(ROOT, file), 'utf8')));
 }
 
-const RENDER = { sample, output, bench, truth };
+function worlds(file) {
+  return renderWorlds(JSON.parse(readFileSync(join(ROOT, file), 'utf8')));
+}
+
+const RENDER = { sample, output, bench, truth, worlds };
 
 /** The document with every quote as it should be. */
 export function withQuotes(text) {
