@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What native code pays, from the native bench programs: the disabled pair in instructions, a host slice through
-// gpuspan.h, and the launching thread's part of a GPU slice.
+// What native code pays, from the native bench programs: the disabled pair and the launching thread's part of a CUDA
+// slice in instructions, a host slice through gpuspan.h, and a GPU slice on a device timer that does nothing.
 import { execFileSync } from 'node:child_process';
 import { readPinned, tryCount } from '../scripts/instructions.mjs';
 import { nativeBench } from './native-bench.mjs';
@@ -15,8 +15,19 @@ const gpu = { id: 'gpu.own', what: 'GPU slice, begin + end, null device timer', 
 
 // Without valgrind the pinned count is shown, and said to be that.
 const counted = tryCount();
-const pairWhat = `disabled C begin + end${counted === undefined ? ' (pinned: no valgrind here)' : ''}`;
-const { off } = counted ?? readPinned();
-const pair = { id: 'off.c', what: pairWhat, unit: 'instructions', reference: 'allowed' };
+const note = counted === undefined ? ' (pinned: no valgrind here)' : '';
+const instructions = counted ?? readPinned();
+const pair = { id: 'off.c', what: `disabled C begin + end${note}`, unit: 'instructions', reference: 'allowed' };
+const launch = {
+  id: 'gpu.cuda.launch',
+  what: `CUDA slice on the launching thread, outside driver and libc${note}`,
+  unit: 'instructions',
+  reference: 'C host slice',
+};
 
-report([countedRow(pair, off, 3), row(slice, measured['slice.c']), row(gpu, measured['gpu.own'])]);
+report([
+  countedRow(pair, instructions.off, 3),
+  countedRow(launch, instructions.gpu, instructions.slice),
+  row(slice, measured['slice.c']),
+  row(gpu, measured['gpu.own']),
+]);

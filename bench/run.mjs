@@ -29,6 +29,7 @@ const IDS = [
   ...['off.js', 'off.scope', 'off.c', 'slice.js', 'slice.js.otel', 'slice.c', 'batch64.define', 'batch64.slice'],
   ...[
     'gpu.own',
+    'gpu.cuda.launch',
     'gpu.cuda.own',
     'gpu.cuda.resolver',
     'gpu.cuda.idle',

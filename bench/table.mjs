@@ -10,8 +10,11 @@ function format(value) {
   return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(value < 10 ? 2 : 3);
 }
 
+function formatRatio(ratio) {
+  return ratio > 0 && ratio < 0.1 ? `1/${format(1 / ratio)}` : `${format(ratio)}x`;
+}
+
 function cells({ id, what, unit, median, p99, reference, ratio }) {
-  const ratioText = ratio < 0.1 ? `1/${format(1 / ratio)}` : `${format(ratio)}x`;
   return [
     id,
     what,
@@ -19,7 +22,7 @@ function cells({ id, what, unit, median, p99, reference, ratio }) {
     `${format(p99)} ${unit}`,
     reference.what,
     `${format(reference.median)} ${unit}`,
-    ratioText,
+    formatRatio(ratio),
   ];
 }
 

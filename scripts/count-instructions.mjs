@@ -13,7 +13,8 @@ function main() {
   buildNativeBenches();
   const counted = countInstructions();
   const compiler = spawnSync(process.env.CXX ?? 'g++', ['-dumpfullversion'], { encoding: 'utf8' }).stdout.trim();
-  console.log(`instructions: disabled pair ${counted.off}, host slice ${counted.slice} (compiler ${compiler})`);
+  const { off, slice, gpu } = counted;
+  console.log(`instructions: disabled pair ${off}, host slice ${slice}, GPU slice ${gpu} (compiler ${compiler})`);
   if (process.argv.includes('--pin')) {
     writeFileSync(PINNED_FILE, `${JSON.stringify({ ...counted, arch: process.arch, compiler }, null, 2)}\n`);
     return;

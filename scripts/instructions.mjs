@@ -4,7 +4,8 @@
 // that differ only in the number of iterations, so that start-up cancels out. Used by scripts/count-instructions.mjs
 // (the gate) and bench/native.mjs (the row).
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nativeBench } from '../bench/native-bench.mjs';
 import { ROOT } from './fresh.mjs';
@@ -18,29 +19,76 @@ export function readPinned() {
   return JSON.parse(readFileSync(PINNED_FILE, 'utf8'));
 }
 
-function countRun(loop, iterations) {
-  const args = [
-    '--tool=callgrind',
-    '--callgrind-out-file=/dev/null',
-    nativeBench('instructions'),
-    loop,
-    String(iterations),
-  ];
+// GPU slices that are in flight together, without sampling.
+const GPU_ITERATIONS = 32;
+
+function runCallgrind(loop, iterations, options) {
+  const args = ['--tool=callgrind', ...options, nativeBench('instructions'), loop, String(iterations)];
   const { stderr, status } = spawnSync('valgrind', args, { encoding: 'utf8' });
-  const collected = /Collected : (\d+)/.exec(stderr ?? '')?.[1];
-  if (status !== 0 || collected === undefined) throw new SetupError(`callgrind could not run '${loop}':\n${stderr}`);
+  if (status !== 0) throw new SetupError(`callgrind could not run '${loop}':\n${stderr}`);
+  return stderr;
+}
+
+function countRun(loop, iterations) {
+  const collected = /Collected : (\d+)/.exec(runCallgrind(loop, iterations, ['--callgrind-out-file=/dev/null']))?.[1];
+  if (collected === undefined) throw new SetupError(`callgrind counted nothing in '${loop}'`);
   return Number(collected);
 }
 
-function perIteration(loop) {
-  return (countRun(loop, 2 * ITERATIONS) - countRun(loop, ITERATIONS)) / ITERATIONS;
+// Only the launching thread, and only what the program itself executes: the driver and the C library, which reads the
+// clock, are other objects.
+function countOwnRun(loop, iterations) {
+  const folder = mkdtempSync(join(tmpdir(), 'gpuspan-callgrind-'));
+  const file = join(folder, 'out');
+  try {
+    runCallgrind(loop, iterations, [`--callgrind-out-file=${file}`, '--toggle-collect=*run_gpu_slices*']);
+    return selfCostOf(readFileSync(file, 'utf8'), nativeBench('instructions'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
-/** Instructions that a disabled pair adds to a loop (`off`), and that a recorded slice adds (`slice`). */
+/**
+ * Instructions in `object`, called functions in other objects left out, by a file in callgrind's format: `ob=(1) NAME`
+ * names an object at its first use, later `ob=(1)`; a cost line is a position and a count; the one after `calls=` is
+ * the callee's.
+ */
+export function selfCostOf(text, object) {
+  const names = new Map();
+  let inObject = false;
+  let calleeNext = false;
+  let sum = 0;
+  for (const line of text.split('\n')) {
+    const named = /^c?ob=\((\d+)\)(?: (.*))?$/.exec(line);
+    if (named !== null) {
+      if (named[2] !== undefined) names.set(named[1], named[2]);
+      if (line.startsWith('ob=')) inObject = names.get(named[1]) === object;
+    } else if (line.startsWith('calls=')) {
+      calleeNext = true;
+    } else if (/^[+\-*\d]/.test(line)) {
+      if (inObject && !calleeNext) sum += Number(line.split(' ')[1]);
+      calleeNext = false;
+    }
+  }
+  return sum;
+}
+
+function perIteration(loop, count, iterations) {
+  return (count(loop, 2 * iterations) - count(loop, iterations)) / iterations;
+}
+
+/**
+ * Instructions that a disabled pair adds to a loop (`off`), that a recorded slice adds (`slice`), and that a GPU slice
+ * takes on the launching thread outside the driver and the C library (`gpu`).
+ */
 export function countInstructions() {
   const round = (value) => Math.round(value * 10) / 10;
-  const empty = perIteration('empty');
-  return { off: round(perIteration('off') - empty), slice: round(perIteration('slice') - empty) };
+  const empty = perIteration('empty', countRun, ITERATIONS);
+  return {
+    off: round(perIteration('off', countRun, ITERATIONS) - empty),
+    slice: round(perIteration('slice', countRun, ITERATIONS) - empty),
+    gpu: round(perIteration('gpu', countOwnRun, GPU_ITERATIONS)),
+  };
 }
 
 /** The same where valgrind is installed, else undefined. */
@@ -49,7 +97,7 @@ export function tryCount() {
 }
 
 // Another compiler of the same major version may schedule a few instructions otherwise.
-const TOLERANCE = { off: 0, slice: 3 };
+const TOLERANCE = { off: 0, slice: 3, gpu: 10 };
 
 /** What rose above the pinned counts, one line each. */
 export function findRises(counted, pinned) {

@@ -5,10 +5,17 @@
 //   empty  the loop alone
 //   off    with a disabled begin and end of gpuspan.h around the work, the token in a register
 //   slice  with a recorded one; the ring holds them all
+//   gpu    with a GPU slice on the simulated CUDA driver, of which scripts/instructions.mjs counts this program's part
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <string>
 
+#include "../gpu/cuda/cuda_timer.h"
+#include "../gpu/gpu.h"
 #include "bench_producer.h"
+#include "sim_cuda.h"
 
 namespace {
 
@@ -31,6 +38,38 @@ inline void work() { asm volatile("" ::: "memory"); }
   }
 }
 
+// Few enough that the pool of events does not sample.
+[[gnu::noinline]] uint64_t run_gpu_slices(uint64_t count, const gpuspan::BenchProducer& bench,
+                                          gpuspan::Launcher& launcher, gpuspan::Stream& stream, uint16_t stage) {
+  uint64_t recorded = 0;
+  for (uint64_t i = 0; i < count; ++i) {
+    const gpuspan::Token token = launcher.begin(bench.owner(), stage, stream);
+    work();
+    launcher.end(token);
+    recorded += token == 0 ? 0 : 1;
+  }
+  return recorded;
+}
+
+int count_gpu_slices(uint64_t count) {
+  gpuspan::BenchProducer bench(kRingSlots);
+  const gpuspan::SimCuda sim;
+  std::string error;
+  const auto gpu = gpuspan::Gpu::create(bench.segment(), gpuspan::make_cuda_timer(&error, GPUSPAN_SIM_LIBRARY), error);
+  const auto launcher = gpu->make_launcher(bench.recorder());
+  gpuspan::Stream* const stream = gpu->stream(sim.handle(), &error);
+  if (stream == nullptr) {
+    std::fprintf(stderr, "bench: %s\n", error.c_str());
+    return 1;
+  }
+  const uint64_t recorded = run_gpu_slices(count, bench, *launcher, *stream, bench.intern_stage("gpu"));
+  launcher->close();
+  gpu->stop(10'000);
+  if (recorded == count) return 0;
+  std::fprintf(stderr, "bench: recorded %llu GPU slices\n", static_cast<unsigned long long>(recorded));
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -43,5 +82,5 @@ int main(int argc, char** argv) {
     run_slices(count, bench.request());
     bench.require_recorded(count);
   }
-  return 0;
+  return std::strcmp(argv[1], "gpu") == 0 ? count_gpu_slices(count) : 0;
 }

@@ -26,7 +26,7 @@ namespace gpuspan {
 
 // Between two polls: the shortest right after something happened, doubling up to the longest while slices are
 // pending, then up to kIdlePollNs while nothing is.
-inline constexpr uint64_t kShortestPollNs = 500'000;
+inline constexpr uint64_t kShortestPollNs = 1'000'000;
 inline constexpr uint64_t kLongestPollNs = 20'000'000;
 inline constexpr uint64_t kIdlePollNs = 100'000'000;
 // Idle for this long, the resolver stops polling and waits to be woken; by itself it wakes rarely, for a process that

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a GPU slice on CUDA costs beside the driver, over the simulated one without latencies: on the launching thread,
-// against the same driver calls and clock reads made bare; on the resolver's thread, by its processor time at 10,000
-// slices a second, less the driver's part; and on an idle resolver. Prints JSON; bench/cuda.mjs makes the rows.
-// Argument: how many samples.
+// What a GPU slice on CUDA costs the resolver's thread beside the driver, over the simulated one without latencies: its
+// processor time at 10,000 slices a second, less the driver's part, and once it is idle. Prints JSON; bench/cuda.mjs
+// makes the rows. Argument: how many seconds.
 #include <dirent.h>
 #include <sys/types.h>
 #include <time.h>
@@ -25,10 +24,6 @@ using gpuspan::BenchProducer;
 using gpuspan::SimCuda;
 
 constexpr uint32_t kRingSlots = 65536;
-// Few enough that the pool of events need not sample.
-constexpr int kSlices = 64;
-constexpr int kColdSlices = 24;  // untimed, after a pause: caches are cold and the processor is slow
-constexpr int kWarmUp = 2;
 constexpr uint64_t kSecondNs = 1'000'000'000;
 constexpr uint64_t kPaceNs = 100'000;  // 10,000 slices a second
 
@@ -50,30 +45,6 @@ void one_slice(Bench& bench) {
   bench.launcher.end(bench.launcher.begin(bench.producer.owner(), bench.stage, bench.stream));
 }
 
-// What the timer calls for one mark, and nothing else.
-struct BareMark {
-  gpuspan::cuda::StreamIsCapturingFunction is_capturing;
-  gpuspan::cuda::EventRecordFunction record;
-  gpuspan::cuda::Event event;
-  gpuspan::cuda::Stream stream;
-
-  void operator()() const {
-    uint64_t before = gpuspan::monotonic_ns();
-    gpuspan::cuda::CaptureStatus status;
-    is_capturing(stream, &status);
-    record(event, stream);
-    uint64_t after = gpuspan::monotonic_ns();
-    asm volatile("" : "+r"(before), "+r"(after));
-  }
-};
-
-template <typename Loop>
-double nanos_each(Loop loop) {
-  const uint64_t started = gpuspan::monotonic_ns();
-  for (int i = 0; i < kSlices; ++i) loop();
-  return static_cast<double>(gpuspan::monotonic_ns() - started) / kSlices;
-}
-
 void print(const char* id, const std::vector<double>& own, const std::vector<double>& other) {
   const auto list = [](const std::vector<double>& values) {
     for (size_t i = 0; i < values.size(); ++i) std::printf("%s%.3f", i == 0 ? "" : ",", values[i]);
@@ -83,32 +54,6 @@ void print(const char* id, const std::vector<double>& own, const std::vector<dou
   std::printf("],\"other\":[");
   list(other);
   std::printf("]},\n");
-}
-
-void measure_launch(Bench& bench, int count) {
-  BareMark mark{bench.sim.take<gpuspan::cuda::StreamIsCapturingFunction>("cuStreamIsCapturing"),
-                bench.sim.take<gpuspan::cuda::EventRecordFunction>("cuEventRecord"), nullptr, bench.sim.stream()};
-  bench.sim.take<gpuspan::cuda::EventCreateFunction>("cuEventCreate")(&mark.event, gpuspan::cuda::kEventDefault);
-  std::vector<double> own, host;
-  for (int i = -kWarmUp; i < count; ++i) {
-    // The simulated driver serves one caller at a time: the resolver shall not be the other.
-    while (!bench.gpu.dozing()) sleep_until(gpuspan::monotonic_ns() + kPaceNs);
-    for (int k = 0; k < kColdSlices; ++k) one_slice(bench);
-    const double slice = nanos_each([&] { one_slice(bench); });
-    bench.gpu.settle(1000);
-    bench.producer.drain();
-    const double bare = nanos_each([&] {
-      mark();
-      mark();
-    });
-    gpuspan::Recorder& recorder = bench.producer.recorder();
-    const double host_slice = nanos_each([&] { recorder.end(recorder.begin(bench.producer.owner(), bench.stage)); });
-    bench.producer.drain();
-    if (i < 0) continue;
-    own.push_back(slice - bare);
-    host.push_back(host_slice);
-  }
-  print("gpu.cuda.own", own, host);
 }
 
 // The processor-time clock of this process's thread of that name; ends the program when there is none.
@@ -187,7 +132,7 @@ void measure_resolver(Bench& bench, int seconds) {
     outside.push_back(used - driver);
     total.push_back(used);
   }
-  print("gpu.cuda.resolver", outside, total);
+  print("resolver", outside, total);
 }
 
 void measure_idle(Bench& bench) {
@@ -198,13 +143,13 @@ void measure_idle(Bench& bench) {
   sleep_until(last + 2 * kSecondNs);
   const uint64_t before = gpuspan::read_clock_ns(clock);
   sleep_until(last + 4 * kSecondNs);
-  std::printf("\"gpu.cuda.idle\":%llu}\n", static_cast<unsigned long long>(gpuspan::read_clock_ns(clock) - before));
+  std::printf("\"idle\":%llu}\n", static_cast<unsigned long long>(gpuspan::read_clock_ns(clock) - before));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int count = argc > 1 ? std::atoi(argv[1]) : 200;
+  const int seconds = argc > 1 ? std::atoi(argv[1]) : 5;
   BenchProducer producer(kRingSlots);
   SimCuda sim;
   std::string error;
@@ -217,8 +162,7 @@ int main(int argc, char** argv) {
   }
   Bench bench{producer, sim, *gpu, *launcher, *stream, producer.intern_stage("gpu")};
   std::printf("{");
-  measure_launch(bench, count);
-  measure_resolver(bench, count >= 200 ? 5 : 2);
+  measure_resolver(bench, seconds);
   measure_idle(bench);
   launcher->close();
   gpu->stop(1000);
