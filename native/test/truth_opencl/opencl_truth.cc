@@ -128,8 +128,10 @@ bool Run::open(std::string* error) {
   return true;
 }
 
-// What a reader does: takes what is in every lane. The owners' records only make room.
+// What a reader does: takes what is in every lane, and wakes a resolver that dozes while there is work. The owners'
+// records only make room.
 void Run::read() {
+  gpu_->nudge();
   for (uint32_t lane = 0; lane < segment_->used_lanes(); ++lane) {
     for (testing::Record& record : reader_->drain(lane)) {
       if (!record.is_owner()) records_.push_back(std::move(record));
