@@ -112,10 +112,15 @@ describe('on an OpenCL queue', () => {
     const token = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
     expect(token).toBeGreaterThan(0);
     await worker.terminate();
-    await expect.poll(() => native.stats().lost['gpu_shutdown'], { timeout: 20_000 }).toBe(1);
+    // A resolver that sleeps is woken by the reader, which looks for flush requests.
+    const lost = () => {
+      native.flushRequested();
+      return native.stats().lost['gpu_shutdown'];
+    };
+    await expect.poll(lost, { timeout: 20_000 }).toBe(1);
     expect(native.stats().lanes.map(({ state }) => state)).toContain('orphaned');
-    const { recorded, consumed, inRing, lost } = lane.counts();
-    expect(recorded).toBe(consumed + inRing + lost);
+    const counts = lane.counts();
+    expect(counts.recorded).toBe(counts.consumed + counts.inRing + counts.lost);
   });
 
   it('waits for what is in flight when it is stopped, and counts nothing twice', () => {
