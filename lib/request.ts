@@ -4,7 +4,7 @@
 // that call sites stay monomorphic and tracing that is off costs one comparison. Made by the tracer; no method
 // throws, except that an error of the application's own callback passes through.
 import { type Attributes, OWNER_LIMIT } from './attributes';
-import { type Carrier, hexToWords, isCarrierId, type TraceContext, wordsToHex } from './carrier';
+import { type Carrier, isCarrierId, type TraceContext, wordsToHex } from './carrier';
 import type { GpuStream } from './gpu';
 import { writeTraceContext } from './headers';
 import { CLOSED, type Lane, type Token } from './lane';
@@ -17,7 +17,7 @@ export interface EndOptions {
   readonly attributes?: Attributes;
 }
 
-/** What a request is made of; see `startRequest`, `adoptRequest` and `inertRequest`. */
+/** What a request is made of; see lib/request-start.ts. */
 interface Parts {
   readonly level: number;
   readonly where: number;
@@ -31,12 +31,9 @@ interface Parts {
 
 // Indices of 32-bit words in the scratch memory and in `ids`, which is a copy of its beginning.
 const TRACE = SCRATCH.traceId / 4;
-const PARENT = SCRATCH.parent / 4;
 const ROOT = SCRATCH.root / 4;
 const PREVIOUS = SCRATCH.previous / 4;
 const HANDLE = SCRATCH.handle / 4;
-const ID_WORDS = SCRATCH.span / 4;
-const DEFAULT_NAME = 'request';
 /** A stage's place in the `where` of the addon's `begin`. */
 const STAGE_MASK = 0xffff;
 
@@ -278,76 +275,6 @@ export class Request {
 
 /** The request of a tracer that is off: one for all. Not frozen, because that would make its shape differ. */
 export const INERT_REQUEST = new Request({ level: -1, where: CLOSED });
-
-/** How a request starts, checked by the tracer. */
-export interface RequestStart {
-  readonly id: string | undefined;
-  readonly name: string | undefined;
-  readonly parent: TraceContext | undefined;
-  readonly attributes: Attributes | undefined;
-}
-
-/** A new request on this lane; inert, handing the caller's context through, when it is unsampled or has no room. */
-export function startRequest(lane: Lane, { id, name, parent, attributes }: RequestStart): Request {
-  if (parent !== undefined && !parent.sampled) return inertRequest(lane, parent, id);
-  // The payload first: a getter among the attributes may itself record, and use the fixed places.
-  const payload = lane.payload.begin(OWNER_LIMIT);
-  if (name !== undefined && name !== DEFAULT_NAME) payload.name(name);
-  if (parent?.state !== undefined) payload.traceState(parent.state);
-  payload.attributes(id === undefined ? undefined : { rid: id });
-  const bytes = payload.attributes(attributes).finish();
-  lane.words.fill(0, TRACE, ROOT);
-  if (parent !== undefined) {
-    hexToWords(parent.traceId, lane.words, TRACE);
-    hexToWords(parent.spanId, lane.words, PARENT);
-  }
-  const owner = lane.native.requestStart(lane.level, bytes);
-  if (owner === NONE) return inertRequest(lane, parent, id);
-  return liveRequest(lane, owner, lane.level, id, parent?.state, false);
-}
-
-/** A request from a checked carrier; inert, handing the context through, when it is not to be recorded. */
-export function adoptRequest(lane: Lane, carrier: Carrier): Request {
-  const { words } = lane;
-  const passing: TraceContext = {
-    traceId: carrier.trace,
-    spanId: carrier.root,
-    sampled: carrier.flags === 1,
-    ...(carrier.state !== undefined && { state: carrier.state }),
-  };
-  if (carrier.flags === 0 || carrier.level === 0) return inertRequest(lane, passing, carrier.id);
-  hexToWords(carrier.trace, words, TRACE);
-  hexToWords(carrier.root, words, ROOT);
-  words[PREVIOUS] = words[PREVIOUS + 1] = 0;
-  if (carrier.link !== undefined) hexToWords(carrier.link, words, PREVIOUS);
-  const owner = lane.native.requestAdopt(carrier.level);
-  if (owner === NONE) return inertRequest(lane, passing, carrier.id);
-  return liveRequest(lane, owner, carrier.level, carrier.id, carrier.state, true);
-}
-
-/** Records nothing, but hands `passing` on. */
-export function inertRequest(lane: Lane, passing: TraceContext | undefined, id: string | undefined): Request {
-  return new Request({ level: -1, where: CLOSED, lane, ...(passing && { passing }), ...(id !== undefined && { id }) });
-}
-
-function liveRequest(
-  lane: Lane,
-  owner: number,
-  level: number,
-  id: string | undefined,
-  state: string | undefined,
-  adopted: boolean,
-): Request {
-  return new Request({
-    level,
-    where: owner << 16,
-    lane,
-    ids: lane.words.slice(0, ID_WORDS),
-    adopted,
-    ...(id !== undefined && { id }),
-    ...(state !== undefined && { state }),
-  });
-}
 
 /** The C handle in a copy of the scratch memory's ids. */
 export function handleOf(ids: Int32Array): bigint {

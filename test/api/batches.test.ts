@@ -6,7 +6,8 @@ import { type Batch, defineBatch, INERT_BATCH } from '../../lib/batch';
 import { GpuStream } from '../../lib/gpu';
 import type { Lane } from '../../lib/lane';
 import { Loss } from '../../lib/loss';
-import { INERT_REQUEST, inertRequest, type Request, startRequest } from '../../lib/request';
+import { INERT_REQUEST, type Request } from '../../lib/request';
+import { inertRequest, startRequest } from '../../lib/request-start';
 import { bindDeclarations, defineEvents, defineStages, type Level } from '../../lib/stage';
 import { FakeNative } from './fake-native';
 

@@ -5,7 +5,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { GpuStream } from '../../lib/gpu';
 import { CLOSED } from '../../lib/lane';
 import { Loss } from '../../lib/loss';
-import { adoptRequest, INERT_REQUEST, inertRequest, type Request, startRequest } from '../../lib/request';
+import { INERT_REQUEST, type Request } from '../../lib/request';
+import { adoptRequest, inertRequest, startRequest } from '../../lib/request-start';
 import { bindDeclarations, defineEvents, defineStages } from '../../lib/stage';
 import { FakeNative } from './fake-native';
 
