@@ -6,6 +6,7 @@
 //   <!-- bench FILE -->    the table of a stored bench result
 //   <!-- truth FILE -->    a stored result of the truth test on PoCL
 //   <!-- worlds FILE -->   a stored result of the simulated worlds
+//   <!-- stages GROUP -->  a group of the stage catalogue
 // and <!-- end -->. `--check` changes nothing and fails when a quote is out of date: lint and a test call it.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -13,10 +14,17 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { renderTable } from '../bench/table.mjs';
 import { ROOT } from './fresh.mjs';
+import { renderStages } from './stage-table.mjs';
 import { renderTruth, renderWorlds } from './truth-table.mjs';
 
-export const QUOTING_DOCUMENTS = ['README.md', 'docs/performance.md', 'docs/design/device-timers.md', 'docs/clocks.md'];
-const QUOTE = /<!-- (sample|output|bench|truth|worlds) (\S+) -->\n[\s\S]*?<!-- end -->/g;
+export const QUOTING_DOCUMENTS = [
+  'README.md',
+  'docs/performance.md',
+  'docs/design/device-timers.md',
+  'docs/clocks.md',
+  'docs/stages.md',
+];
+const QUOTE = /<!-- (sample|output|bench|truth|worlds|stages) (\S+) -->\n[\s\S]*?<!-- end -->/g;
 
 function fence(language, text) {
   return `\`\`\`${language}\n${text.trim()}\n\`\`\``;
@@ -47,7 +55,7 @@ function worlds(file) {
   return renderWorlds(JSON.parse(readFileSync(join(ROOT, file), 'utf8')));
 }
 
-const RENDER = { sample, output, bench, truth, worlds };
+const RENDER = { sample, output, bench, truth, worlds, stages: renderStages };
 
 /** The document with every quote as it should be. */
 export function withQuotes(text) {
