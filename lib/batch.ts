@@ -142,6 +142,11 @@ export class Batch {
     return this.ids === undefined ? 0n : handleOf(this.ids);
   }
 
+  /** @internal Another batch has its place: all that is still called here counts as after the end. */
+  supersede(): void {
+    this.where = CLOSED;
+  }
+
   private refuse(): 0 {
     this.lane?.refuse(this.level);
     return 0;
@@ -154,6 +159,18 @@ export const INERT_BATCH = new Batch(-1, CLOSED, undefined, NO_MEMBERS, undefine
 /** Marks, by owner index, the last definition that had it as a member: how duplicates show at O(1) each. */
 const seen = new Uint32Array(NONE + 1);
 let definition = 0;
+
+/**
+ * By entry of the lane's table, the batch that was defined there last. The addon closes a batch when its last member
+ * leaves, and may then give the entry to another: calls through the old object must not reach that one.
+ */
+const holders: Batch[] = [];
+
+function takePlace(index: number, batch: Batch): Batch {
+  holders[index]?.supersede();
+  holders[index] = batch;
+  return batch;
+}
 
 /** @throws GpuspanError `GPUSPAN_BATCH`: something that is no request, a duplicate, too many. */
 export function defineBatch(lane: Lane, requests: Iterable<Request>, options: BatchOptions | undefined): Batch {
@@ -169,7 +186,7 @@ export function defineBatch(lane: Lane, requests: Iterable<Request>, options: Ba
   const index = lane.native.batchDefine(count, bytes);
   if (index === NONE) return INERT_BATCH;
   const members: MemberColumns = { count, positions, given: given.length };
-  return new Batch(level, (index | BATCH_FLAG) << 16, lane, members, lane.words.slice(0, ID_WORDS));
+  return takePlace(index, new Batch(level, (index | BATCH_FLAG) << 16, lane, members, lane.words.slice(0, ID_WORDS)));
 }
 
 /** Puts them behind the room for members, and returns their length. */

@@ -301,6 +301,27 @@ describe('loss', () => {
   });
 });
 
+describe('a batch that its last member has left', () => {
+  it('counts what is still called on it, and never reaches the batch that has taken its place', async () => {
+    const [first, second] = [tracer.request(), tracer.request()];
+    const old = tracer.batch([first]);
+    first.finish();
+    await tracer.flush();
+    exported.length = 0;
+    const batch = tracer.batch([second]);
+    const before = tracer.stats();
+    old.endSlice(old.begin(stages.tokenize));
+    old.end();
+    const after = tracer.stats();
+    expect((after.lost['closed'] ?? 0) - (before.lost['closed'] ?? 0)).toBe(2);
+    batch.endSlice(batch.begin(stages.forward), { n: 1 });
+    batch.end();
+    second.finish();
+    await tracer.flush();
+    expect(exported.map((span) => span.name).sort()).toEqual(['ApiWorker', 'batch', 'forward', 'forward', 'request']);
+  });
+});
+
 describe('shutdown', () => {
   it('closes and delivers what is open, happens once, and counts what comes later', async () => {
     const request = tracer.request();
