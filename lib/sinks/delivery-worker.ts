@@ -11,7 +11,7 @@ import { createResource, SCOPE } from '../otel/resource';
 import { LiveSource } from '../segment/live-source';
 import { SpanPipeline } from '../spans/pipeline';
 import type { DeliveryOrder, FromWorker, ToWorker } from './delivery-protocol';
-import { Drain } from './drain';
+import { Drain, type ReaderLoop } from './drain';
 import { ExporterSink } from './exporter-sink';
 import { unreadLanes } from './unread';
 
@@ -62,7 +62,7 @@ function deliver(order: DeliveryOrder): void {
 }
 
 // process.exit ends this thread whatever sockets the exporter keeps open, and only this thread.
-async function end(drain: Drain, sink: ExporterSink): Promise<void> {
+async function end(drain: ReaderLoop, sink: ExporterSink): Promise<void> {
   drain.stop();
   await sink.shutdown();
   process.exit(0);

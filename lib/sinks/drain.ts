@@ -4,7 +4,7 @@
 // process at a time, in the environment that holds the lease: the delivery worker, or the thread whose
 // start() was given an exporter. Each turn is bounded, so that an inline reader never holds its thread long.
 import type { Native } from '../native';
-import type { SpanBatch, SpanPipeline } from '../spans/pipeline';
+import type { Reading, RecordPipeline } from '../spans/record-pipeline';
 import { FlushGoal } from './flush-goal';
 import { Ledger } from './ledger';
 import type { Sink } from './sink';
@@ -42,10 +42,14 @@ const MAX_INTERVAL_MILLIS = 200;
 // The segment keeps a bounded history of snapshots: at most ten a second leave it a quarter of an hour.
 const SNAPSHOT_INTERVAL_MILLIS = 100;
 
-export class Drain {
+/** A Drain to those who do not care what form its spans have. */
+export type ReaderLoop = Pick<Drain<unknown>, 'wake' | 'turn' | 'stop'>;
+
+/** `Spans`: the form in which the pipeline makes them and the sink takes them. */
+export class Drain<Spans> {
   readonly #native: DrainNative;
-  readonly #pipeline: Pick<SpanPipeline, 'read'>;
-  readonly #sink: Sink;
+  readonly #pipeline: Pick<RecordPipeline<Spans>, 'read'>;
+  readonly #sink: Sink<Spans>;
   readonly #options: DrainOptions;
   readonly #ledger: Ledger;
   #timer: NodeJS.Timeout | undefined;
@@ -59,7 +63,12 @@ export class Drain {
   #turning = false;
   #stopped = false;
 
-  constructor(native: DrainNative, pipeline: Pick<SpanPipeline, 'read'>, sink: Sink, options: DrainOptions) {
+  constructor(
+    native: DrainNative,
+    pipeline: Pick<RecordPipeline<Spans>, 'read'>,
+    sink: Sink<Spans>,
+    options: DrainOptions,
+  ) {
     this.#native = native;
     this.#pipeline = pipeline;
     this.#sink = sink;
@@ -145,13 +154,13 @@ export class Drain {
       const batch = this.#pipeline.read(MAX_SPANS_PER_READ);
       this.#goal?.noteRead(batch);
       if (batch === undefined) return { spans, more: false };
-      spans += batch.spans.length;
+      spans += batch.spanCount;
       this.#deliver(batch);
     }
     return { spans, more: true };
   }
 
-  #deliver(batch: SpanBatch): void {
+  #deliver(batch: Reading<Spans>): void {
     for (const { lane, low, high } of batch.lanes) this.#read.set(lane, { low, high });
     const entry = this.#ledger.open(batch);
     this.#sink.write(batch.spans, (failedSpans) => {

@@ -37,7 +37,7 @@ interface Chunk {
   readonly write: Write;
 }
 
-export class ExporterSink implements Sink {
+export class ExporterSink implements Sink<readonly ReadableSpan[]> {
   readonly #exporter: SpanExporter;
   readonly #options: Required<ExporterSinkOptions>;
   readonly #waiting: Chunk[] = [];

@@ -2,7 +2,7 @@
 //
 // When a flush has read enough: everything that was in the rings when it was asked for. Threads may go on
 // recording meanwhile, so "nothing left" alone would let a busy process flush for ever. Used by Drain.
-import type { SpanBatch } from '../spans/pipeline';
+import type { Reading } from '../spans/record-pipeline';
 import { hasReached, type Position } from './unread';
 
 export class FlushGoal {
@@ -26,7 +26,7 @@ export class FlushGoal {
   }
 
   /** What the reader's last read returned. */
-  noteRead(batch: SpanBatch | undefined): void {
+  noteRead(batch: Pick<Reading<unknown>, 'lanes'> | undefined): void {
     if (batch === undefined) this.#ends.clear();
     else for (const progress of batch.lanes) this.#pass(progress.lane, progress);
   }

@@ -10,7 +10,7 @@ import { createResource, SCOPE } from '../otel/resource';
 import { LiveSource } from '../segment/live-source';
 import { SpanPipeline } from '../spans/pipeline';
 import type { Delivery, DeliveryOptions } from './delivery';
-import { Drain } from './drain';
+import { Drain, type ReaderLoop } from './drain';
 import { ExporterSink } from './exporter-sink';
 import { warnOnce } from '../warn';
 import { FLUSH_TIMEOUT_MILLIS, flush, outstanding } from './flush';
@@ -26,7 +26,7 @@ export class InlineDelivery implements Delivery {
   readonly #resource: Resource;
   readonly #sink: ExporterSink;
   readonly #watch: LeaseWatch;
-  #drain: Drain | undefined;
+  #drain: ReaderLoop | undefined;
   // What is left of the time for which natural ends of the loop may be put off.
   #exitMillis: number;
   // Slices and owners recorded when the loop last ran dry.

@@ -8,7 +8,7 @@
 // records to its successor), except where the ring is half full: there room matters more, it advances at
 // once and the slices are `held` until settled.
 import type { Native } from '../native';
-import type { SpanBatch } from '../spans/pipeline';
+import type { Reading } from '../spans/record-pipeline';
 import { ReaderLoss, READER_LOSS_SLOTS } from './reader-loss';
 
 type ReaderNative = Pick<Native, 'advance' | 'publishReader' | 'stats'>;
@@ -80,7 +80,7 @@ export class Ledger {
   }
 
   /** Opens the entry of a batch that was just read. */
-  open(batch: SpanBatch): Entry {
+  open(batch: Omit<Reading<unknown>, 'spans'>): Entry {
     const entry: Entry = {
       number: ++this.#entries,
       settled: false,
@@ -88,7 +88,7 @@ export class Ledger {
       corrupt: batch.corrupt,
       failed: 0,
       failedOwners: 0,
-      spans: batch.spans.length,
+      spans: batch.spanCount,
       slices: batch.slices,
       owners: batch.owners,
     };

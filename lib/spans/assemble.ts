@@ -9,15 +9,18 @@ import type { Attributes, HrTime, SpanKind, SpanStatus } from '@opentelemetry/ap
 import type { Dictionary } from '../segment/dictionary';
 import type { LaneCursor } from '../segment/lane';
 import { FLAG, KIND, LOSS_NAMES, SLOT_WORD } from '../segment/layout';
-import type { Payload } from '../segment/payload';
+import type { BatchEntry } from '../segment/members';
+import { Payload } from '../segment/payload';
 import type { RingReader } from '../segment/ring-reader';
-import type { BatchExpander } from './expand';
+import type { BatchMembers } from './batch-members';
 import { timedEvents } from './events';
+import { BatchExpander } from './expand';
 import { gpuAttributes } from './gpu-attributes';
 import { GpuspanSpan, type SpanOrigin } from './gpuspan-span';
 import type { RecordClock } from './record-clock';
-import type { TraceIds } from './span-id';
-import type { WorkerDescriptions } from './worker-attributes';
+import type { RecordAssembler, RecordParts } from './record-pipeline';
+import { TraceIds } from './span-id';
+import { WorkerDescriptions } from './worker-attributes';
 
 /** The name of a root span that was given none. */
 export const DEFAULT_ROOT_NAME = 'request';
@@ -30,41 +33,64 @@ const STATUS_ERROR = 2;
 
 const NOTABLE_FLAGS = FLAG.dropped | FLAG.unfinished | FLAG.truncated;
 
-export class SpanAssembler {
-  constructor(
-    private readonly origin: SpanOrigin,
-    private readonly ring: RingReader,
-    private readonly payload: Payload,
-    private readonly dictionary: Dictionary,
-    private readonly clock: RecordClock,
-    private readonly workers: WorkerDescriptions,
-    private readonly batches: BatchExpander,
-    private readonly traceIds: TraceIds,
-  ) {}
+export class SpanAssembler implements RecordAssembler<GpuspanSpan[]> {
+  private readonly ring: RingReader;
+  private readonly dictionary: Dictionary;
+  private readonly clock: RecordClock;
+  private readonly members: BatchMembers;
+  private readonly payload: Payload;
+  private readonly workers: WorkerDescriptions;
+  private readonly batches: BatchExpander;
+  private readonly traceIds = new TraceIds();
+  private spans: GpuspanSpan[] = [];
 
-  /** Appends the current record's spans to `out`. False when it lacks what its kind must have. */
-  assemble(lane: LaneCursor, out: GpuspanSpan[]): boolean {
+  constructor(
+    { ring, dictionary, clock, members }: RecordParts,
+    private readonly origin: SpanOrigin,
+  ) {
+    this.ring = ring;
+    this.dictionary = dictionary;
+    this.clock = clock;
+    this.members = members;
+    this.payload = new Payload(ring, dictionary);
+    this.workers = new WorkerDescriptions(dictionary);
+    this.batches = new BatchExpander(origin, members, this.payload, clock, this.traceIds);
+  }
+
+  assemble(lane: LaneCursor): number {
+    const before = this.spans.length;
     this.payload.decode();
     this.clock.useOwnTrace();
+    this.append(lane);
+    return this.spans.length - before;
+  }
+
+  take(): GpuspanSpan[] {
+    const { spans } = this;
+    this.spans = [];
+    return spans;
+  }
+
+  private append(lane: LaneCursor): void {
     switch (this.ring.kind) {
       case KIND.hostSlice:
-        out.push(this.hostSlice());
-        return true;
+        this.spans.push(this.hostSlice());
+        return;
       case KIND.gpuSlice:
       case KIND.batchGpuSlice:
-        return this.gpuSlice(out);
+        this.gpuSlice();
+        return;
       case KIND.root:
-        out.push(this.root());
-        return true;
+        this.spans.push(this.root());
+        return;
       case KIND.worker:
-        out.push(this.worker(lane));
-        return true;
+        this.spans.push(this.worker(lane));
+        return;
       case KIND.batch:
-        out.push(this.batch());
-        return true;
+        this.spans.push(this.batch());
+        return;
       default:
-        this.batchSlice(out);
-        return true;
+        this.batchSlice();
     }
   }
 
@@ -83,9 +109,9 @@ export class SpanAssembler {
     return span;
   }
 
-  private gpuSlice(out: GpuspanSpan[]): boolean {
+  private gpuSlice(): void {
     const { gpu, batchRef } = this.payload;
-    if (gpu === undefined) return false;
+    if (gpu === undefined) return;
     const at = this.ring.base + SLOT_WORD.tail;
     const start = this.clock.start();
     const launch = this.clock.at(gpu.launchLow, gpu.launchHigh, true);
@@ -98,11 +124,10 @@ export class SpanAssembler {
     });
     const stage = this.dictionary.entry(this.ring.stage);
     const span = this.make(stage.text, INTERNAL, attributes, start);
-    out.push(span);
+    this.spans.push(span);
     if (this.ring.kind === KIND.batchGpuSlice && batchRef !== undefined) {
-      this.expand(span, launch, batchRef.lane, batchRef.batch, batchRef.generation, out);
+      this.expand(span, launch, this.members.find(batchRef.lane, batchRef.batch, batchRef.generation));
     }
-    return true;
   }
 
   private root(): GpuspanSpan {
@@ -125,7 +150,7 @@ export class SpanAssembler {
   }
 
   private batch(): GpuspanSpan {
-    const entry = this.findBatch();
+    const entry = this.members.findOwn();
     const attributes = { ...this.payload.attributes };
     if (entry !== undefined) attributes['gpuspan.batch.size'] = entry.size;
     const span = this.make(BATCH_NAME, INTERNAL, attributes, this.clock.start());
@@ -133,32 +158,16 @@ export class SpanAssembler {
     return this.withSteps(span);
   }
 
-  private batchSlice(out: GpuspanSpan[]): void {
+  private batchSlice(): void {
     const start = this.clock.start();
     const span = this.make(this.dictionary.text(this.ring.stage), INTERNAL, this.payload.attributes, start);
-    out.push(span);
-    const at = this.ring.base + SLOT_WORD.tail;
-    const head = this.ring.words[at]!;
-    this.expand(span, start, head & 0xffff, head >>> 16, this.ring.words[at + 1]! >>> 0, out);
+    this.spans.push(span);
+    this.expand(span, start, this.members.findOwn());
   }
 
-  private expand(
-    span: GpuspanSpan,
-    since: HrTime,
-    lane: number,
-    batch: number,
-    generation: number,
-    out: GpuspanSpan[],
-  ): void {
-    const entry = this.batches.find(lane, batch, generation);
+  private expand(span: GpuspanSpan, since: HrTime, entry: BatchEntry | undefined): void {
     if (entry === undefined) return;
-    this.batches.expand({ span, level: this.dictionary.entry(this.ring.stage).level, since }, entry, out);
-  }
-
-  private findBatch(): ReturnType<BatchExpander['find']> {
-    const at = this.ring.base + SLOT_WORD.tail;
-    const head = this.ring.words[at]!;
-    return this.batches.find(head & 0xffff, head >>> 16, this.ring.words[at + 1]! >>> 0);
+    this.batches.expand(span, { level: this.dictionary.entry(this.ring.stage).level, since }, entry, this.spans);
   }
 
   private ownerLevel(): number {

@@ -9,6 +9,7 @@ import type { TimedEvent } from '@opentelemetry/sdk-trace-base';
 import { FLAG, SLOT_WORD } from '../segment/layout';
 import type { RingReader } from '../segment/ring-reader';
 import { steppedNanos } from '../timeline/breaks';
+import { toWords } from '../timeline/scale';
 import type { Timeline } from '../timeline/timeline';
 import type { HeldTraces } from './held-traces';
 
@@ -54,6 +55,26 @@ export class RecordClock {
   start(): HrTime {
     const at = this.ring.base + SLOT_WORD.start;
     return this.at(this.ring.words[at]! >>> 0, this.ring.words[at + 1]! >>> 0, this.isMonotonic());
+  }
+
+  /** `at`, as nanoseconds in two u32 halves, low first; makes no object unless this trace keeps another clock. */
+  putWords(low: number, high: number, monotonic: boolean, into: Uint32Array): void {
+    if (this.epoch === undefined) this.timeline.toWords(low, high, monotonic, into);
+    else toWords(this.timeline.toEpochIn(this.epoch, low, high, monotonic), into);
+  }
+
+  /** `start` as words. */
+  putStart(into: Uint32Array): void {
+    const at = this.ring.base + SLOT_WORD.start;
+    this.putWords(this.ring.words[at]! >>> 0, this.ring.words[at + 1]! >>> 0, this.isMonotonic(), into);
+  }
+
+  /** `end` as words, of the start that `putStart` gave. */
+  putEnd(start: Uint32Array, into: Uint32Array): void {
+    const at = this.ring.base + SLOT_WORD.end;
+    this.putWords(this.ring.words[at]! >>> 0, this.ring.words[at + 1]! >>> 0, this.isMonotonic(), into);
+    const isInOrder = into[1]! > start[1]! || (into[1]! === start[1]! && into[0]! >= start[0]!);
+    if (!isInOrder) toWords(this.end(this.start()), into);
   }
 
   /** Where realtime stepped back between the two, the end is placed by the slice's true duration. */

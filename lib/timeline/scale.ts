@@ -6,7 +6,7 @@
 
 import type { HrTime } from '@opentelemetry/api';
 
-import { difference } from '../segment/position';
+import { difference, WORD } from '../segment/position';
 
 export interface ScalePoint {
   /** The counter at this point, as two u32 halves. */
@@ -15,6 +15,9 @@ export interface ScalePoint {
   /** Epoch time at this point. */
   readonly seconds: number;
   readonly nanos: number;
+  /** The same in nanoseconds, as two u32 halves; the high one is negative before 1970. */
+  readonly epochLow: number;
+  readonly epochHigh: number;
   /** Nanoseconds a count from here to the next point; of the last point: beyond it. */
   readonly slope: number;
   /** Most nanoseconds from here on, however many counts. */
@@ -26,6 +29,9 @@ const SECOND_BIGINT = 1_000_000_000n;
 const WORD_MASK = 0xffff_ffffn;
 // What OTLP can carry: fixed64 nanoseconds, so 0 to about the year 2554. Only damaged segments get there.
 const LAST_SECOND = 18_446_744_072;
+const LAST_NANOS = BigInt(LAST_SECOND) * SECOND_BIGINT;
+const LAST_LOW = Number(LAST_NANOS & WORD_MASK);
+const LAST_HIGH = Number(LAST_NANOS >> 32n);
 // 52 days from the nearest snapshot; below it the division by SECOND is exact enough to floor.
 const MAX_OFFSET_NANOS = 2 ** 52;
 
@@ -54,6 +60,17 @@ export class Scale {
     const counts = difference(low, high, point.low, point.high);
     const nanos = counts * (counts < 0 ? this.slopeBefore : point.slope);
     return addNanos(point.seconds, point.nanos, nanos > point.limit ? point.limit : nanos);
+  }
+
+  /** The same time as `toEpoch`, as nanoseconds in two u32 halves, low first; it makes no object. */
+  toWords(low: number, high: number, into: Uint32Array): void {
+    const point = this.points[this.find(low, high)]!;
+    const counts = difference(low, high, point.low, point.high);
+    const nanos = counts * (counts < 0 ? this.slopeBefore : point.slope);
+    const offset = Math.round(bounded(nanos > point.limit ? point.limit : nanos));
+    const sum = point.epochLow + offset; // exact: both are below 2^53
+    const carry = Math.floor(sum / WORD);
+    putWords(sum - carry * WORD, point.epochHigh + carry, into);
   }
 
   // Index of the last point at or before the stamp, else the first. Stamps come nearly sorted, so try the last hit.
@@ -94,6 +111,8 @@ export function makePoint(counter: bigint, realtime: bigint, slope: number): Sca
     high: Number(counter >> 32n),
     seconds: Number(seconds),
     nanos: Number(nanos),
+    epochLow: Number(realtime & WORD_MASK),
+    epochHigh: Number(realtime >> 32n),
     slope,
     limit: Infinity,
   };
@@ -101,11 +120,38 @@ export function makePoint(counter: bigint, realtime: bigint, slope: number): Sca
 
 /** Epoch time plus `offset` nanoseconds, rounded to a whole one and kept within what OTLP can carry. */
 export function addNanos(seconds: number, nanos: number, offset: number): HrTime {
-  const bounded = Math.max(-MAX_OFFSET_NANOS, Math.min(MAX_OFFSET_NANOS, offset));
-  const whole = nanos + Math.round(bounded);
+  const whole = nanos + Math.round(bounded(offset));
   const carry = Math.floor(whole / SECOND);
   const second = seconds + carry;
   if (second < 0) return [0, 0];
   if (second > LAST_SECOND) return [LAST_SECOND, 0];
   return [second, whole - carry * SECOND];
+}
+
+/** Epoch nanoseconds as two u32 halves, low first. */
+export function toWords([seconds, nanos]: HrTime, into: Uint32Array): void {
+  const upper = Math.floor(seconds / 65_536) * SECOND;
+  const lower = (seconds % 65_536) * SECOND + nanos;
+  // upper times 2^16 plus lower, each below 2^53
+  const sum = (upper % 65_536) * 65_536 + lower;
+  const carry = Math.floor(sum / WORD);
+  putWords(sum - carry * WORD, Math.floor(upper / 65_536) + carry, into);
+}
+
+function bounded(offset: number): number {
+  return offset > MAX_OFFSET_NANOS ? MAX_OFFSET_NANOS : offset < -MAX_OFFSET_NANOS ? -MAX_OFFSET_NANOS : offset;
+}
+
+// Kept within what OTLP can carry, as addNanos does: from the second after the last on, it is the last one's beginning.
+function putWords(low: number, high: number, into: Uint32Array): void {
+  if (high >= 0 && high < LAST_HIGH) {
+    into[0] = low;
+    into[1] = high;
+  } else if (high < 0) {
+    into[0] = into[1] = 0;
+  } else {
+    const isBeyond = (high - LAST_HIGH) * WORD + (low - LAST_LOW) >= SECOND;
+    into[0] = isBeyond ? LAST_LOW : low;
+    into[1] = isBeyond ? LAST_HIGH : high;
+  }
 }

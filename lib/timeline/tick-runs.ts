@@ -92,6 +92,10 @@ export class TickRuns {
     return this.runs[this.find(low, high)]!.scale.toEpoch(low, high);
   }
 
+  toWords(low: number, high: number, into: Uint32Array): void {
+    this.runs[this.find(low, high)]!.scale.toWords(low, high, into);
+  }
+
   /** The number of a stamp's run. */
   runAt(low: number, high: number): number {
     return this.first + this.find(low, high);

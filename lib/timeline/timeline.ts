@@ -69,6 +69,12 @@ export class Timeline {
     return monotonic ? this.monotonic.toEpoch(low, high) : this.ticks.toEpoch(low, high);
   }
 
+  /** The same as nanoseconds, in two u32 halves, low first; it makes no object. */
+  toWords(low: number, high: number, monotonic: boolean, into: Uint32Array): void {
+    if (monotonic) this.monotonic.toWords(low, high, into);
+    else this.ticks.toWords(low, high, into);
+  }
+
   /** What realtime would have been at the stamp if there had been no break since the end of `epoch`. */
   toEpochIn(epoch: number, low: number, high: number, monotonic: boolean): HrTime {
     const time = this.toEpoch(low, high, monotonic);

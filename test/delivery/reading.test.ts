@@ -244,7 +244,7 @@ describe('the reading loop', () => {
   it('settles owners too: those of a failed export and of a vanished reader are lost, and nothing is outstanding', () => {
     const segment = new FakeSegment(1, 1024);
     const batch = (low: number, full: boolean) => ({
-      spans: new Array(10).fill({}),
+      spanCount: 10,
       slices: 6,
       owners: 4,
       corrupt: 0,

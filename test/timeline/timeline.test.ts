@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import type { Snapshot } from '../../lib/segment/snapshots';
+import { toWords } from '../../lib/timeline/scale';
 import { MAX_SNAPSHOTS, Timeline } from '../../lib/timeline/timeline';
 
 const SECOND = 1_000_000_000n;
@@ -18,7 +19,13 @@ function halves(value: bigint): [low: number, high: number] {
 function toEpoch(timeline: Timeline, stamp: bigint, monotonic = false): bigint {
   const [seconds, nanos] = timeline.toEpoch(...halves(stamp), monotonic);
   expect(Number.isInteger(seconds) && Number.isInteger(nanos) && nanos >= 0 && nanos < 1e9).toBe(true);
-  return BigInt(seconds) * SECOND + BigInt(nanos);
+  const epoch = BigInt(seconds) * SECOND + BigInt(nanos);
+  const words = new Uint32Array(2);
+  timeline.toWords(...halves(stamp), monotonic, words);
+  expect(new BigUint64Array(words.buffer)[0]).toBe(epoch);
+  toWords([seconds, nanos], words);
+  expect(new BigUint64Array(words.buffer)[0]).toBe(epoch);
+  return epoch;
 }
 
 /** A snapshot of a machine that was never suspended. */
