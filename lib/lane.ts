@@ -3,10 +3,11 @@
 // JavaScript's side of this environment's lane: the checks that the addon does not make, and the calls that requests
 // and batches have in common. One an environment, made by `start()` when tracing is on. Everything here is the record
 // path of a live owner; nothing throws except what a callback of the application throws.
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { openAmbient } from './ambient';
 import { type Attributes, type Columns, EVENT_LIMIT, PayloadEncoder, SLICE_LIMIT } from './attributes';
 import { Loss, type LossReason } from './loss';
 import { type Native, NONE, SCRATCH } from './native';
+import { type Closing, closeLater, goesOn } from './scope';
 import type { EventKind, Level, Stage } from './stage';
 
 /** Names an open slice on the thread that began it; 0: nothing was opened. Below 2^31. */
@@ -32,7 +33,7 @@ export class Lane {
   /** Where `batchDefine` expects member indices. */
   readonly members: Uint16Array;
   /** `request.run` enters it, once a request; `tracer.current` looks into it. */
-  readonly ambient = new AsyncLocalStorage<unknown>();
+  readonly ambient = openAmbient();
   /** Carriers that were refused because they were malformed. */
   refusedCarriers = 0;
 
@@ -93,13 +94,16 @@ export class Lane {
     return gate > level ? 0 : this.begin(level, where, stage, undefined);
   }
 
-  /** Runs `body` inside the slice `token`, which ends when `body` has returned, resolved, thrown or rejected. */
+  /**
+   * Runs `body` inside the slice `token`, which ends when `body` has returned, resolved, thrown or rejected, or the
+   * generator that it returned is done.
+   */
   within<T>(token: Token, body: (token: Token) => T): T {
     let result: T;
     try {
       result = body(token);
       // Within: `then` may be a getter, and either may throw.
-      if (isThenable(result)) return this.settle(token, result) as T;
+      if (goesOn(result)) return closeLater(result, this.closing(token)) as T;
     } catch (error) {
       this.fail(token, error);
       throw error;
@@ -170,17 +174,8 @@ export class Lane {
     this.native.endWith(token, this.payload.begin(SLICE_LIMIT).error(error).finish());
   }
 
-  private settle<V>(token: Token, result: PromiseLike<V>): PromiseLike<V> {
-    return result.then(
-      (value) => {
-        this.native.end(token);
-        return value;
-      },
-      (error: unknown) => {
-        this.fail(token, error);
-        throw error;
-      },
-    );
+  private closing(token: Token): Closing {
+    return { done: () => this.native.end(token), failed: (error) => this.fail(token, error) };
   }
 }
 
@@ -192,8 +187,4 @@ function isToken(token: unknown): token is Token {
 
 function isTime(time: unknown): time is bigint {
   return typeof time === 'bigint' && time >= 0n && time < MAX_TIME;
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }

@@ -114,6 +114,10 @@ export class Request {
   /**
    * Runs `body` in a slice that ends when it returns or its promise settles; a throw or rejection gives the slice
    * error status and passes on. `body` gets the token, to be named as parent by concurrent children.
+   *
+   * With a generator function (or anything that returns a generator) as `body`, returns a generator to use in its
+   * place: the slice begins at the call and ends when the generator is done, throws, or is left early by `return()`
+   * (`break` out of a loop over it). One that is abandoned half-way ends, flagged, with the request.
    */
   slice<T>(stage: Stage, body: (token: Token) => T, parent?: Token): T {
     const token = this.begin(stage, parent);

@@ -6,6 +6,7 @@
 import { GpuspanError } from './errors';
 import type { Native } from './native';
 import { warnOnce } from './warn';
+import { wrapFunction } from './wrap';
 
 /** 1 is always worth its cost, 4 is detail for a single investigation. A request records stages up to its own level. */
 export type Level = 1 | 2 | 3 | 4;
@@ -36,6 +37,17 @@ export class Stage {
     readonly level: Level,
   ) {
     this.gate = level;
+  }
+
+  /**
+   * A function like `fn` that records a slice of the ambient request (`Request.run`), if there is one, around each
+   * call, as `Request.slice` does: until it returns, its promise settles, or its generator is done. `this`, arguments,
+   * what it returns or throws, `name` and `length` are those of `fn`. Not for constructors: it cannot be called with
+   * `new`.
+   * @throws GpuspanError `GPUSPAN_STAGE`: `fn` is no function. With tracing on or off.
+   */
+  wrap<F extends (...values: never[]) => unknown>(fn: F): F {
+    return wrapFunction(this, fn);
   }
 }
 

@@ -3,15 +3,17 @@
 // The tracer: what `start()` returns, one an environment. On, it owns this thread's lane and its delivery; off, every
 // method is the inert twin's and costs a comparison. Its record-path methods (request, trace, adopt) never throw.
 import { isMainThread } from 'node:worker_threads';
+import { ambientRequest } from './ambient';
 import type { Attributes } from './attributes';
 import { type Batch, type BatchOptions, defineBatch, INERT_BATCH } from './batch';
 import { type Carrier, readCarrier } from './carrier';
 import { Gpu, openGpu } from './gpu';
 import { type HeaderSource, readTraceContext } from './headers';
-import { isThenable, type Lane } from './lane';
+import type { Lane } from './lane';
 import type { GpuStats, NativeLaneStats } from './native';
-import { INERT_REQUEST, Request } from './request';
+import { INERT_REQUEST, type Request } from './request';
 import { adoptRequest, inertRequest, startRequest } from './request-start';
+import { type Closing, closeLater, goesOn } from './scope';
 import type { Delivery } from './sinks/delivery';
 import { READER_LOSS_NAMES } from './sinks/reader-loss';
 import { warnOnce } from './warn';
@@ -124,14 +126,18 @@ export class Tracer {
     }
   }
 
-  /** A request around `body`: finished when it returns or resolves, aborted when it throws or rejects. */
+  /**
+   * A request around `body`: finished when it returns or resolves, aborted when it throws or rejects. Where `body`
+   * returns a generator, synchronous or not, the request goes on until that is done, has thrown or was left early
+   * (`break` out of a loop over it), which is a finish as well.
+   */
   trace<T>(options: RequestOptions | undefined, body: (request: Request) => T): T {
     const request = this.request(options);
     let result: T;
     try {
       result = body(request);
       // Within: `then` may be a getter, and either may throw.
-      if (this.lane !== undefined && isThenable(result)) return endWith(request, result) as T;
+      if (this.lane !== undefined && goesOn(result)) return closeLater(result, closingOf(request)) as T;
     } catch (error) {
       request.abort(error);
       throw error;
@@ -178,8 +184,7 @@ export class Tracer {
 
   /** The request whose `run` this code runs in; an inert one outside of any. */
   current(): Request {
-    const current = this.lane?.ambient.getStore();
-    return current instanceof Request ? current : INERT_REQUEST;
+    return ambientRequest() ?? INERT_REQUEST;
   }
 
   /** Counts for the whole process, a snapshot. */
@@ -243,17 +248,8 @@ export class Tracer {
   }
 }
 
-function endWith<V>(request: Request, result: PromiseLike<V>): PromiseLike<V> {
-  return result.then(
-    (value) => {
-      request.finish();
-      return value;
-    },
-    (error: unknown) => {
-      request.abort(error);
-      throw error;
-    },
-  );
+function closingOf(request: Request): Closing {
+  return { done: () => request.finish(), failed: (error) => request.abort(error) };
 }
 
 function toId(id: unknown): string | undefined {

@@ -56,6 +56,7 @@ const MEMBERS = {
     'slice',
   ],
   gpu: ['description', 'reason', 'source', 'stream'],
+  stage: ['level', 'module', 'name', 'wrap'],
 };
 
 it('has the pinned names, and their members', async () => {
@@ -63,8 +64,9 @@ it('has the pinned names, and their members', async () => {
     import { readFileSync } from 'node:fs';
     import * as entry from 'gpuspan';
     const tracer = entry.start();
-    const objects = { tracer, request: tracer.request(), batch: tracer.batch([]), gpu: tracer.gpu() };
-    const files = { tracer: 'tracer', request: 'request', batch: 'batch', gpu: 'gpu' };
+    const { stage } = entry.defineStages('surface', { stage: { level: 1 } });
+    const objects = { tracer, request: tracer.request(), batch: tracer.batch([]), gpu: tracer.gpu(), stage };
+    const files = { tracer: 'tracer', request: 'request', batch: 'batch', gpu: 'gpu', stage: 'stage' };
     const members = {};
     for (const [name, object] of Object.entries(objects)) {
       // What the declarations show is what users see: no private or internal member.
