@@ -9,7 +9,7 @@
     {
       'target_name': 'gpuspan',
       'sources': [
-        '<!@(node -p "const lists = require(require(\'path\').resolve(\'native/sources.json\')); [...lists.core, ...lists.gpu, ...lists.node].join(\' \')")',
+        '<!@(node -p "const lists = require(require(\'path\').resolve(\'native/sources.json\')); [...lists.core, ...lists.gpu, ...lists.process, ...lists.node].join(\' \')")',
       ],
       'include_dirs': ['<!(node -p "require(require.resolve(\'node-addon-api\', { paths: [\'.\'] })).include_dir")'],
       'defines': [

@@ -35,7 +35,7 @@ export function buildNativeBenches() {
       'native/include',
       'native/core',
       'native/gpu',
-      'native/node',
+      'native/process',
       'native/sim',
       'native/bench',
     ],

@@ -52,6 +52,7 @@ function compilerFlags() {
     'native/include',
     'native/core',
     'native/gpu',
+    'native/process',
     'native/node',
     'node_modules/node-addon-api',
   ];
@@ -63,7 +64,7 @@ function compilerFlags() {
 }
 
 function checkClangTidy() {
-  const files = nativeSources(/\.cc$/, ['core', 'gpu', 'node']);
+  const files = nativeSources(/\.cc$/, ['core', 'gpu', 'process', 'node']);
   if (files.length === 0) return true;
   const lists = Array.from({ length: Math.min(availableParallelism(), files.length) }, () => []);
   for (const [index, file] of files.entries()) lists[index % lists.length].push(file);

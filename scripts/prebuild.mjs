@@ -24,7 +24,11 @@ function prebuild() {
 
 const step = {
   name: 'prebuild',
-  inputs: ['binding.gyp', 'native/sources.json', 'native/include', 'native/core', 'native/gpu', 'native/node'],
+  inputs: [
+    'binding.gyp',
+    'native/sources.json',
+    ...['include', 'core', 'gpu', 'process', 'node'].map((part) => `native/${part}`),
+  ],
   outputs: [join('prebuilds', `${process.platform}-${process.arch}`)],
   extra: [process.versions.node, process.arch, fingerprint(['scripts/prebuild.mjs'])],
 };

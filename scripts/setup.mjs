@@ -15,6 +15,7 @@ const ADDON_INPUTS = [
   'native/include',
   'native/core',
   'native/gpu',
+  'native/process',
   'native/node',
   'scripts/toolchain.mjs',
   'node_modules/node-addon-api/package.json',

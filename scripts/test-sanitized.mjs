@@ -26,7 +26,11 @@ function sanitizerLibraries() {
 
 const step = {
   name: 'asan',
-  inputs: ['binding.gyp', 'native/sources.json', 'native/include', 'native/core', 'native/gpu', 'native/node'],
+  inputs: [
+    'binding.gyp',
+    'native/sources.json',
+    ...['include', 'core', 'gpu', 'process', 'node'].map((part) => `native/${part}`),
+  ],
   outputs: [join(FOLDER, 'build', 'Release', 'gpuspan.node')],
   extra: [process.versions.node],
 };

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "../node/c_api.h"
+#include "../process/c_api.h"
 
 namespace gpuspan {
 namespace {

@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "../include/gpuspan.h"
-#include "../node/producer.h"
+#include "../process/producer.h"
 
 namespace gpuspan {
 

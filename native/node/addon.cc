@@ -2,8 +2,8 @@
 //
 // The addon's entry point: runs once for each environment that loads it, on that environment's thread. Puts every
 // function on the exports with the environment as callback data, and makes the C API findable.
+#include "../process/c_api.h"
 #include "arguments.h"
-#include "c_api.h"
 
 namespace gpuspan {
 namespace {

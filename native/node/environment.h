@@ -12,8 +12,8 @@
 #include <cstring>
 #include <string>
 
-#include "process.h"
-#include "producer.h"
+#include "../process/process.h"
+#include "../process/producer.h"
 
 namespace gpuspan {
 

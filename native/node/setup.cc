@@ -2,8 +2,8 @@
 //
 // Set-up functions from JavaScript: the segment, this environment's lane, names and gates, the C table's address.
 // Bad arguments throw with a `code`; nothing is taken before every argument has been checked.
+#include "../process/c_api.h"
 #include "arguments.h"
-#include "c_api.h"
 
 namespace gpuspan {
 namespace {

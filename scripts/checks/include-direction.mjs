@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The direction of C++ includes: node -> gpu -> core -> include. The core knows neither Node nor a GPU library, gpu
-// knows no Node, the public header knows only the C library. Called by scripts/lint.mjs.
+// The direction of C++ includes: node -> process -> gpu -> core -> include. The core knows neither Node nor a GPU library,
+// gpu and process know no Node, the public header knows only the C library. Called by scripts/lint.mjs.
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { listFiles } from '../fresh.mjs';
 
-const LAYERS = ['include', 'core', 'gpu', 'node'];
+const LAYERS = ['include', 'core', 'gpu', 'process', 'node'];
 const NODE_HEADER = /^(node_api|js_native_api|napi|napi-inl|node|uv|v8)([-.].*)?\.?h?$|^(v8|uv|node)\//;
 const GPU_HEADER = /^(cuda|cupti|nvToolsExt|nvrtc)|^CL\//;
 const C_HEADER = /^[a-z]+\.h$/;

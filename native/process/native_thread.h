@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Producers of threads that are not JavaScript's: made by gpuspan_adopt, ended by the thread's own end.
-#ifndef GPUSPAN_NODE_NATIVE_THREAD_H_
-#define GPUSPAN_NODE_NATIVE_THREAD_H_
+#ifndef GPUSPAN_PROCESS_NATIVE_THREAD_H_
+#define GPUSPAN_PROCESS_NATIVE_THREAD_H_
 
 #include "producer.h"
 
@@ -14,4 +14,4 @@ Producer* current_or_claimed_producer() noexcept;
 
 }  // namespace gpuspan
 
-#endif  // GPUSPAN_NODE_NATIVE_THREAD_H_
+#endif  // GPUSPAN_PROCESS_NATIVE_THREAD_H_

@@ -3,8 +3,8 @@
 // What this process has once, however many JavaScript environments and native threads use it: the segment, the
 // GPU side, the settings that the first `open` fixed. Made on first use and never freed, because threads that
 // outlive every environment may still hold lanes. Set-up functions lock; readers of `segment()` do not.
-#ifndef GPUSPAN_NODE_PROCESS_H_
-#define GPUSPAN_NODE_PROCESS_H_
+#ifndef GPUSPAN_PROCESS_PROCESS_H_
+#define GPUSPAN_PROCESS_PROCESS_H_
 
 #include <atomic>
 #include <cstdint>
@@ -77,4 +77,4 @@ class Process {
 
 }  // namespace gpuspan
 
-#endif  // GPUSPAN_NODE_PROCESS_H_
+#endif  // GPUSPAN_PROCESS_PROCESS_H_

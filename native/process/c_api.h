@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The C function table behind native/include/gpuspan.h: its exported getter, and how other modules find it.
-#ifndef GPUSPAN_NODE_C_API_H_
-#define GPUSPAN_NODE_C_API_H_
+#ifndef GPUSPAN_PROCESS_C_API_H_
+#define GPUSPAN_PROCESS_C_API_H_
 
 #include "../include/gpuspan.h"
 
@@ -16,4 +16,4 @@ void promote_to_global_scope() noexcept;
 
 }  // namespace gpuspan
 
-#endif  // GPUSPAN_NODE_C_API_H_
+#endif  // GPUSPAN_PROCESS_C_API_H_

@@ -3,8 +3,8 @@
 // One recording thread: its lane, recorder and GPU launcher. JavaScript environments own one each, native threads
 // that adopt a request get one; C code that runs on a JavaScript thread shares that thread's. Only the owning
 // thread calls it, apart from construction of the process's GPU side.
-#ifndef GPUSPAN_NODE_PRODUCER_H_
-#define GPUSPAN_NODE_PRODUCER_H_
+#ifndef GPUSPAN_PROCESS_PRODUCER_H_
+#define GPUSPAN_PROCESS_PRODUCER_H_
 
 #include <array>
 #include <bitset>
@@ -106,4 +106,4 @@ class Producer {
 
 }  // namespace gpuspan
 
-#endif  // GPUSPAN_NODE_PRODUCER_H_
+#endif  // GPUSPAN_PROCESS_PRODUCER_H_
