@@ -8,6 +8,7 @@ import { type Attributes, type Columns, EVENT_LIMIT, PayloadEncoder, SLICE_LIMIT
 import { Loss, type LossReason } from './loss';
 import { type Native, NONE, SCRATCH } from './native';
 import { type Closing, closeLater, goesOn } from './scope';
+import { type Modules, Settings } from './settings';
 import type { EventKind, Level, Stage } from './stage';
 
 /** Names an open slice on the thread that began it; 0: nothing was opened. Below 2^31. */
@@ -30,6 +31,8 @@ export class Lane {
   readonly payload: PayloadEncoder;
   /** The fixed part of the scratch memory: ids, in 32-bit words. */
   readonly words: Int32Array;
+  /** Level and modules of new requests. */
+  readonly settings: Settings;
   /** Where `batchDefine` expects member indices. */
   readonly members: Uint16Array;
   /** `request.run` enters it, once a request; `tracer.current` looks into it. */
@@ -40,9 +43,10 @@ export class Lane {
   constructor(
     readonly native: Native,
     scratch: ArrayBuffer,
-    /** Level of new requests. */
-    readonly level: Level,
+    level: Level,
+    modules?: Modules,
   ) {
+    this.settings = new Settings(native, level, modules);
     this.payload = new PayloadEncoder(native, scratch);
     this.words = new Int32Array(scratch, 0, WORDS);
     this.members = new Uint16Array(scratch, SCRATCH.payload);

@@ -4,11 +4,17 @@
 // native/node/. Functions marked "record path" never throw; the others throw GpuspanError-shaped errors
 // (`{ code, message }`) for bad input at set-up. Importing this module loads nothing.
 import { join } from 'node:path';
+import type { Level } from './stage';
 
 /** Owners are small integers: a request's index in this environment's lane, or a batch's index | BATCH_FLAG. */
 export const BATCH_FLAG = 0x8000;
 /** `requestStart`, `requestAdopt` and `batchDefine` return it when nothing could be reserved. */
 export const NONE = 0xffff;
+/**
+ * `requestStart` and `requestAdopt` return it, having done nothing, when level or modules were changed since this
+ * environment last followed them: call `settings(true)`, follow, call again.
+ */
+export const ASK_AGAIN = 0xfffd;
 
 /** Process-wide settings; the first `open` fixes them, later ones are ignored. */
 export interface NativeConfig {
@@ -124,14 +130,27 @@ export interface Native {
   attach(identity: NativeIdentity): { readonly lane: number; readonly scratch: ArrayBuffer };
   /** This environment's id, never 0 and never reused in the process; its cleanup hook releases a lease held under it. */
   environment(): number;
-  /** Dictionary id of a name; `conflict` when declared before with another level. */
+  /**
+   * Dictionary id of a name; `conflict` when declared before with another level. A stage or event gets the gate, for
+   * native code, that the process's modules give it.
+   */
   intern(
     kind: EntryKind,
     module: number,
     level: number,
     text: string,
   ): { readonly id: number; readonly level: number; readonly conflict: boolean };
-  setGate(stage: number, gate: number): void;
+  /**
+   * What was changed since the start; left out: nothing was. `modules` null: every one. `apply`: this environment
+   * follows it now.
+   */
+  settings(apply: boolean): { readonly level?: 0 | Level; readonly modules?: readonly string[] | null };
+  /** Whether `requestStart` would say ASK_AGAIN. Record path. */
+  settingsChanged(): boolean;
+  /** For new requests of every thread of this process. */
+  setLevel(level: 0 | Level): void;
+  /** undefined: every one. Opens and closes the gates of native code's stages; returns names that nobody interned. */
+  setModules(modules: readonly string[] | undefined): readonly string[];
   /** Whether nobody in the process asked with this topic before; for what is said once. Beyond 256 topics: false. */
   firstTo(topic: string): boolean;
   /** Address of the C function table, for `gpuspan_use_api`. */

@@ -175,7 +175,8 @@ function hasMethod(value: object, name: string): boolean {
   return typeof (value as Record<string, unknown>)[name] === 'function';
 }
 
-function show(value: unknown): string {
+/** A value for a message. */
+export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (Array.isArray(value)) return 'an array with something else in it';
   if (typeof value !== 'object' || value === null) return String(value);

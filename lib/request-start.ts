@@ -5,7 +5,7 @@
 import { type Attributes, OWNER_LIMIT } from './attributes';
 import { type Carrier, hexToWords, type TraceContext } from './carrier';
 import { CLOSED, type Lane } from './lane';
-import { NONE, SCRATCH } from './native';
+import { ASK_AGAIN, NONE, SCRATCH } from './native';
 import { Request } from './request';
 
 // Indices of 32-bit words in the scratch memory.
@@ -27,6 +27,7 @@ export interface RequestStart {
 /** A new request on this lane; inert, handing the caller's context through, when it is unsampled or has no room. */
 export function startRequest(lane: Lane, { id, name, parent, attributes }: RequestStart): Request {
   if (parent !== undefined && !parent.sampled) return inertRequest(lane, parent, id);
+  if (!lane.settings.admits(undefined)) return inertRequest(lane, parent, id);
   // The payload first: a getter among the attributes may itself record, and use the fixed places.
   const payload = lane.payload.begin(OWNER_LIMIT);
   if (name !== undefined && name !== DEFAULT_NAME) payload.name(name);
@@ -38,9 +39,14 @@ export function startRequest(lane: Lane, { id, name, parent, attributes }: Reque
     hexToWords(parent.traceId, lane.words, TRACE);
     hexToWords(parent.spanId, lane.words, PARENT);
   }
-  const owner = lane.native.requestStart(lane.level, bytes);
+  let owner = lane.native.requestStart(lane.settings.level, bytes);
+  while (owner === ASK_AGAIN) {
+    lane.settings.follow();
+    if (!lane.settings.admits(undefined)) return inertRequest(lane, parent, id);
+    owner = lane.native.requestStart(lane.settings.level, bytes);
+  }
   if (owner === NONE) return inertRequest(lane, parent, id);
-  return liveRequest(lane, owner, lane.level, id, parent?.state, false);
+  return liveRequest(lane, owner, lane.settings.level, id, parent?.state, false);
 }
 
 /** A request from a checked carrier; inert, handing the context through, when it is not to be recorded. */
@@ -57,7 +63,11 @@ export function adoptRequest(lane: Lane, carrier: Carrier): Request {
   hexToWords(carrier.root, words, ROOT);
   words[PREVIOUS] = words[PREVIOUS + 1] = 0;
   if (carrier.link !== undefined) hexToWords(carrier.link, words, PREVIOUS);
-  const owner = lane.native.requestAdopt(carrier.level);
+  let owner = lane.native.requestAdopt(carrier.level);
+  while (owner === ASK_AGAIN) {
+    lane.settings.follow();
+    owner = lane.native.requestAdopt(carrier.level);
+  }
   if (owner === NONE) return inertRequest(lane, passing, carrier.id);
   return liveRequest(lane, owner, carrier.level, carrier.id, carrier.state, true);
 }

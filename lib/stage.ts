@@ -109,6 +109,14 @@ export function defineEvents<const T extends Declarations>(
   return define('event', module, declarations, events, (name, level) => new EventKind(module, name, level), bindEvent);
 }
 
+/** Opens and closes the gates of everything declared so far, and from now on of every declaration as it is made. */
+export function gateDeclarations(modules: ReadonlySet<string> | undefined): void {
+  if (binding === undefined) return;
+  binding = { native: binding.native, modules };
+  for (const stage of stages.values()) stage.gate = gateOf(stage, binding);
+  for (const event of events.values()) event.eventGate = gateOf(event, binding);
+}
+
 /** Interns everything declared so far, and from now on every declaration as it is made. */
 export function bindDeclarations(native: Native, modules: ReadonlySet<string> | undefined): void {
   binding = { native, modules };
@@ -186,7 +194,6 @@ function bindStage(stage: Stage, to: Binding): void {
   stage.id = interned.id;
   stage.gate = gateOf(stage, to);
   tellConflict('stage', stage, interned);
-  if (stage.id !== 0) to.native.setGate(stage.id, stage.gate);
 }
 
 function bindEvent(event: EventKind, to: Binding): void {
@@ -211,6 +218,6 @@ function tellConflict(
   if (!interned.conflict) return;
   warnOnce(
     `conflict ${what} ${kind.module}.${kind.name}`,
-    `${what} '${kind.module}.${kind.name}' is declared with level ${kind.level} here and ${interned.level} elsewhere in this process; each place filters by its own`,
+    `${what} '${kind.module}.${kind.name}' is declared with level ${kind.level} here and ${interned.level} elsewhere in this process; JavaScript filters by what it declared, native code by the first declaration`,
   );
 }

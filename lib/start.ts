@@ -64,7 +64,7 @@ function startLive(configuration: Configuration, options: StartOptions): Tracer 
   const attached = attach(native, configuration);
   if (typeof attached === 'string') return inertBecause(attached);
   bindDeclarations(native, configuration.modules);
-  const lane = new Lane(native, attached.scratch, configuration.level);
+  const lane = new Lane(native, attached.scratch, configuration.level, configuration.modules);
   const delivery = deliver(native, configuration, options);
   const { exitTimeoutMillis } = configuration;
   const gpuWanted = configuration.native.device !== 'none';

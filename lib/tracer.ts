@@ -14,8 +14,10 @@ import type { GpuStats, NativeLaneStats } from './native';
 import { INERT_REQUEST, type Request } from './request';
 import { adoptRequest, inertRequest, startRequest } from './request-start';
 import { type Closing, closeLater, goesOn } from './scope';
+import { checkLevel, checkModules } from './settings';
 import type { Delivery } from './sinks/delivery';
 import { READER_LOSS_NAMES } from './sinks/reader-loss';
+import type { Level } from './stage';
 import { warnOnce } from './warn';
 
 /** How a request starts. */
@@ -109,6 +111,39 @@ export class Tracer {
     return this.live !== undefined;
   }
 
+  /** Level of new requests in this process; 0: nothing is recorded for them. */
+  get level(): 0 | Level {
+    return this.lane === undefined ? 0 : this.lane.settings.current().level;
+  }
+
+  /** Modules that record in this process; undefined: every one. */
+  get modules(): readonly string[] | undefined {
+    const modules = this.lane?.settings.current().modules;
+    return modules === undefined ? undefined : [...modules];
+  }
+
+  /**
+   * Changes the level of new requests, in every thread of this process, also those that start later. 0: none is
+   * recorded, contexts are still handed on. Requests in flight keep their level wherever they go.
+   * @throws GpuspanError `GPUSPAN_OPTION`, also with tracing off; then a good value changes nothing.
+   */
+  setLevel(level: 0 | Level): void {
+    if (this.lane === undefined) checkLevel(level);
+    else this.lane.settings.setLevel(level);
+  }
+
+  /**
+   * Changes which modules record, in every thread of this process; undefined: every one. A thread follows when it next
+   * starts or adopts a request, native code at once; slices that are open end as usual.
+   * @returns the names that nobody in this process has declared so far, each of which is also warned of once.
+   * @throws GpuspanError `GPUSPAN_OPTION`, as `setLevel`.
+   */
+  setModules(modules: readonly string[] | undefined): readonly string[] {
+    if (this.lane !== undefined) return this.lane.settings.setModules(modules);
+    checkModules(modules);
+    return [];
+  }
+
   /** Starts a request here. It must be ended: `finish` or `abort`. */
   request(options?: RequestOptions): Request {
     const { lane } = this;
@@ -121,7 +156,7 @@ export class Tracer {
         attributes: options?.attributes,
       });
     } catch {
-      lane.refuse(lane.level);
+      lane.refuse(lane.settings.level);
       return inertRequest(lane, undefined, undefined);
     }
   }

@@ -99,6 +99,13 @@ Dictionary::Interned Dictionary::intern(EntryKind kind, uint16_t module, uint8_t
   return {id, level, false};
 }
 
+uint16_t Dictionary::find(EntryKind kind, uint16_t module, std::string_view text) const noexcept {
+  text = cut_to_fit(text);
+  const uint32_t at = probe(kind, module, text, hash_of(kind, module, text) & (kIndexSize - 1));
+  const uint32_t held = index_[at].load(std::memory_order_acquire);
+  return held == 0 ? 0 : static_cast<uint16_t>(held - 1);
+}
+
 const DictionaryEntry* Dictionary::entry(uint16_t id) const noexcept {
   if (id >= kDictionaryCapacity || entries_[id].word.load(std::memory_order_acquire) == 0) return nullptr;
   return &entries_[id];

@@ -27,6 +27,9 @@ class Dictionary {
   // `module` is a dictionary id (0 unless kind is stage or event); text is cut at 255 bytes on a UTF-8 boundary.
   Interned intern(EntryKind kind, uint16_t module, uint8_t level, std::string_view text) noexcept;
 
+  // The id of a name that was interned; 0 if nobody did.
+  uint16_t find(EntryKind kind, uint16_t module, std::string_view text) const noexcept;
+
   const DictionaryEntry* entry(uint16_t id) const noexcept;  // null if not published
   // The smallest request level at which the stage records; 255 when its module is off.
   uint8_t gate(uint16_t id) const noexcept;

@@ -45,6 +45,10 @@ class Environment {
   // The scratch memory as an ArrayBuffer of the caller's context; null with an exception pending.
   napi_value scratch_buffer(napi_env env);
 
+  // Whether level or modules were changed since this environment last followed them (Process::settings).
+  bool settings_changed() const noexcept { return settings_.generation() != settings_applied_; }
+  void settings_applied(uint32_t generation) noexcept { settings_applied_ = generation; }
+
   // `bytes` of payload at `offset` in the scratch memory. False when that is not inside it.
   bool payload(int32_t bytes, uint32_t offset, Payload* payload) const noexcept {
     if (bytes < 0 || static_cast<uint32_t>(bytes) > kScratchBytes - offset) return false;
@@ -64,13 +68,15 @@ class Environment {
   const uint8_t* scratch() const noexcept { return scratch_; }
 
  private:
-  Environment() : id_(Process::get().next_environment()) {}
+  Environment() : id_(Process::get().next_environment()), settings_(Process::get().settings()) {}
   ~Environment();
   static void leave(void* load);
   void release_memory() noexcept;
   napi_value pinned_buffer(napi_env env);
 
   const uint64_t id_;
+  const Settings& settings_;
+  uint32_t settings_applied_ = 0;
   Producer producer_;
   uint8_t* scratch_ = nullptr;
   bool owns_scratch_ = false;  // false when the memory is JavaScript's, pinned by pinned_

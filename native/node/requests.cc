@@ -15,10 +15,16 @@ void write_request(Environment& environment, const Recorder& recorder, uint16_t 
   environment.set_scratch(scratch::kSpan, entry.worker_span_id);
 }
 
+// What requestStart and requestAdopt return before anything else when level or modules were changed since this
+// environment last followed them: TypeScript does, and asks again. Mirrored by ASK_AGAIN in lib/native.ts.
+constexpr uint32_t kAskAgain = 0xfffd;
+
 bool is_level(int32_t level) noexcept { return level >= 1 && level <= 4; }
 
 napi_value request_start(napi_env env, napi_callback_info info) {
   const Arguments<2> call(env, info);
+  if (call.environment().settings_changed()) [[unlikely]]
+    return call.number(kAskAgain);
   Recorder* recorder = call.recorder();
   int32_t level;
   Payload payload;
@@ -38,6 +44,8 @@ napi_value request_start(napi_env env, napi_callback_info info) {
 
 napi_value request_adopt(napi_env env, napi_callback_info info) {
   const Arguments<1> call(env, info);
+  if (call.environment().settings_changed()) [[unlikely]]
+    return call.number(kAskAgain);
   Recorder* recorder = call.recorder();
   int32_t level;
   uint16_t request = kNone;

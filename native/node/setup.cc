@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Set-up functions from JavaScript: the segment, this environment's lane, names and gates, the C table's address.
+// Set-up functions from JavaScript: the segment, this environment's lane, names, settings, the C table's address.
 // Bad arguments throw with a `code`; nothing is taken before every argument has been checked.
 #include "../process/c_api.h"
 #include "arguments.h"
@@ -67,17 +67,18 @@ constexpr const char* kClocks[] = {"auto", "tsc", "monotonic"};                 
 constexpr const char* kDevices[] = {"auto", "cuda", "opencl", "sim", "none"};         // DeviceChoice
 constexpr const char* kEntryKinds[] = {"module", "stage", "event", "key", "string"};  // EntryKind - 1
 
-void read_modules(Options& options, ProcessOptions* result) {
-  const Napi::Value value = options.get("modules");
-  if (value.IsUndefined()) return;
-  if (!value.IsArray()) return options.complain("modules", "must be an array of strings");
+// undefined: all of them. False for what is no list of names.
+bool read_modules(const Napi::Value& value, ModuleFilter* result) {
+  if (value.IsUndefined()) return true;
+  if (!value.IsArray()) return false;
   const auto array = value.As<Napi::Array>();
-  result->all_modules = false;
+  result->all = false;
   for (uint32_t i = 0; i < array.Length(); ++i) {
     const Napi::Value module = array.Get(i);
-    if (!module.IsString()) return options.complain("modules", "must be an array of strings");
-    result->modules.push_back(module.As<Napi::String>().Utf8Value());
+    if (!module.IsString()) return false;
+    result->names.push_back(module.As<Napi::String>().Utf8Value());
   }
+  return true;
 }
 
 const char* clock_name(ClockKind kind) {
@@ -101,7 +102,9 @@ Napi::Value open(const Napi::CallbackInfo& call, Environment&) {
   result.segment.directory = options.text("directory");
   result.device.choice = static_cast<DeviceChoice>(options.choice("device", kDevices));
   result.device.cuda_library = options.text("cudaLibrary");
-  read_modules(options, &result);
+  if (!read_modules(options.get("modules"), &result.modules)) {
+    options.complain("modules", "must be an array of strings");
+  }
   if ((result.segment.ring_slots & (result.segment.ring_slots - 1)) != 0) {
     options.complain("ringSlots", "must be a power of two");
   }
@@ -159,9 +162,15 @@ Napi::Value intern(const Napi::CallbackInfo& call, Environment&) {
       level < 0 || level > 4 || !call[3].IsString()) {
     return fail(call.Env(), kBadArgument, "intern takes (kind, module id, level from 0 to 4, text)");
   }
+  const auto entry_kind = static_cast<EntryKind>(index + 1);
+  const std::string text = call[3].As<Napi::String>().Utf8Value();
+  const bool gated = entry_kind == EntryKind::kStage || entry_kind == EntryKind::kEvent;
+  Dictionary& dictionary = segment->dictionary();
+  const auto module_id = static_cast<uint16_t>(module);
+  const auto declared_level = static_cast<uint8_t>(level);
   const Dictionary::Interned interned =
-      segment->dictionary().intern(static_cast<EntryKind>(index + 1), static_cast<uint16_t>(module),
-                                   static_cast<uint8_t>(level), call[3].As<Napi::String>().Utf8Value());
+      gated ? Process::get().settings().declare(dictionary, entry_kind, module_id, declared_level, text)
+            : dictionary.intern(entry_kind, module_id, declared_level, text);
   Napi::Object object = Napi::Object::New(call.Env());
   object.Set("id", interned.id);
   object.Set("level", interned.level);
@@ -169,17 +178,49 @@ Napi::Value intern(const Napi::CallbackInfo& call, Environment&) {
   return object;
 }
 
-Napi::Value set_gate(const Napi::CallbackInfo& call, Environment&) {
-  Segment* segment = Process::get().segment();
-  int32_t stage = -1, gate = -1;
-  napi_get_value_int32(call.Env(), call[0], &stage);
-  napi_get_value_int32(call.Env(), call[1], &gate);
-  if (segment == nullptr || stage < 1 || stage >= static_cast<int32_t>(kDictionaryCapacity) || gate < 0 || gate > 255 ||
-      segment->dictionary().entry(static_cast<uint16_t>(stage)) == nullptr) {
-    return fail(call.Env(), kBadArgument, "setGate takes (stage id, gate from 0 to 255)");
+// `apply`: this environment follows what it is given.
+Napi::Value read_settings(const Napi::CallbackInfo& call, Environment& environment) {
+  const Napi::Env env = call.Env();
+  const Settings::Values values = Process::get().settings().read();
+  if (call[0].ToBoolean().Value()) environment.settings_applied(values.generation);
+  Napi::Object object = Napi::Object::New(env);
+  if (values.level_set) object.Set("level", values.level);
+  if (!values.modules_set) return object;
+  if (values.modules.all) {
+    object.Set("modules", env.Null());
+    return object;
   }
-  segment->dictionary().set_gate(static_cast<uint16_t>(stage), static_cast<uint8_t>(gate));
+  Napi::Array names = Napi::Array::New(env);
+  uint32_t count = 0;
+  for (const std::string& name : values.modules.names) names.Set(count++, name);
+  object.Set("modules", names);
+  return object;
+}
+
+Napi::Value settings_changed(const Napi::CallbackInfo& call, Environment& environment) {
+  return Napi::Boolean::New(call.Env(), environment.settings_changed());
+}
+
+Napi::Value set_level(const Napi::CallbackInfo& call, Environment&) {
+  int32_t level = -1;
+  napi_get_value_int32(call.Env(), call[0], &level);
+  if (level < 0 || level > 4) return fail(call.Env(), kBadArgument, "setLevel takes a level from 0 to 4");
+  Process::get().settings().set_level(static_cast<uint8_t>(level));
   return call.Env().Undefined();
+}
+
+Napi::Value set_modules(const Napi::CallbackInfo& call, Environment&) {
+  Segment* segment = Process::get().segment();
+  ModuleFilter modules;
+  if (segment == nullptr || !read_modules(call[0], &modules)) {
+    return fail(call.Env(), kBadArgument, "setModules takes an array of strings, and a segment must be open");
+  }
+  Napi::Array unknown = Napi::Array::New(call.Env());
+  uint32_t count = 0;
+  for (const std::string& name : Process::get().settings().set_modules(std::move(modules), segment->dictionary())) {
+    unknown.Set(count++, name);
+  }
+  return unknown;
 }
 
 Napi::Value api_address(const Napi::CallbackInfo& call, Environment&) {
@@ -207,7 +248,10 @@ constexpr Binding kBindings[] = {
     {"attach", setup<attach>},
     {"environment", setup<environment_id>},
     {"intern", setup<intern>},
-    {"setGate", setup<set_gate>},
+    {"settings", setup<read_settings>},
+    {"settingsChanged", setup<settings_changed>},
+    {"setLevel", setup<set_level>},
+    {"setModules", setup<set_modules>},
     {"apiAddress", setup<api_address>},
     {"closeLane", setup<close_lane>},
     {"firstTo", setup<first_to>},

@@ -5,7 +5,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -32,6 +31,7 @@ bool Process::open(const ProcessOptions& options, bool* created, std::string* er
   std::unique_ptr<Segment> segment = Segment::create(options.segment, error);
   if (segment == nullptr) return false;
   options_ = options;
+  settings_.start_with(options.modules);
   const char* reason = nullptr;
   Clock::choose(options.segment.clock, &reason);
   clock_reason_ = reason == nullptr ? "" : reason;
@@ -80,17 +80,11 @@ void Process::say_last_words() noexcept {
   if (lock.owns_lock() && !last_words_.empty() && getpid() == speaker_) tell(last_words_.c_str());
 }
 
-bool Process::module_enabled(std::string_view module) const noexcept {
-  return options_.all_modules ||
-         std::find(options_.modules.begin(), options_.modules.end(), module) != options_.modules.end();
-}
-
 uint16_t Process::intern_stage(const char* module, const char* name, uint8_t level) noexcept {
+  if (segment()->forked()) return 0;  // and so never waits for a lock that the parent held
   Dictionary& dictionary = segment()->dictionary();
   const uint16_t module_id = dictionary.intern(EntryKind::kModule, 0, 0, module).id;
-  const Dictionary::Interned stage = dictionary.intern(EntryKind::kStage, module_id, level, name);
-  if (stage.id != 0 && !module_enabled(module)) dictionary.set_gate(stage.id, 255);
-  return stage.id;
+  return settings_.declare(dictionary, EntryKind::kStage, module_id, level, name).id;
 }
 
 }  // namespace gpuspan

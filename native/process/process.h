@@ -13,9 +13,9 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "../core/segment.h"
+#include "../core/settings.h"
 #include "../gpu/gpu.h"
 
 namespace gpuspan {
@@ -23,8 +23,7 @@ namespace gpuspan {
 struct ProcessOptions {
   SegmentOptions segment;
   DeviceOptions device;
-  bool all_modules = true;
-  std::vector<std::string> modules;  // unless all_modules: stages that native code declares elsewhere are off
+  ModuleFilter modules;  // for stages that native code declares
 };
 
 class Process {
@@ -53,6 +52,9 @@ class Process {
   // by fork(2).
   void set_last_words(std::string words);
 
+  // What may change while the process runs.
+  Settings& settings() noexcept { return settings_; }
+
   // The stage of native code's declaration, with the gate that the module filter gives it. 0: full dictionary.
   uint16_t intern_stage(const char* module, const char* name, uint8_t level) noexcept;
 
@@ -61,10 +63,10 @@ class Process {
 
   Process() = default;
   void say_last_words() noexcept;
-  bool module_enabled(std::string_view module) const noexcept;
 
   mutable std::mutex mutex_;
   ProcessOptions options_;  // written before segment_ is released, constant afterwards
+  Settings settings_;
   const char* clock_reason_ = "";
   std::atomic<Segment*> segment_{nullptr};
   std::atomic<Gpu*> gpu_{nullptr};

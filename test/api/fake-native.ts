@@ -4,7 +4,7 @@
 // payload decoded. For tests of what JavaScript itself decides; what the addon does is tested with the addon.
 import { Lane } from '../../lib/lane';
 import { Loss } from '../../lib/loss';
-import { BATCH_FLAG, type EntryKind, type Native, NONE, SCRATCH, SCRATCH_BYTES } from '../../lib/native';
+import { ASK_AGAIN, BATCH_FLAG, type EntryKind, type Native, NONE, SCRATCH, SCRATCH_BYTES } from '../../lib/native';
 import type { Level } from '../../lib/stage';
 
 const ITEM_NAMES: Record<number, string> = {
@@ -34,8 +34,10 @@ export class FakeNative {
   dictionaryFull = false;
   /** Levels declared elsewhere in the process. */
   readonly foreign = new Map<string, number>();
-  readonly gates = new Map<number, number>();
   readonly names = ['other'];
+  /** What setLevel and setModules were called with, and whether the lane has yet to follow. */
+  changes: { level?: 0 | Level; modules?: readonly string[] | null } = {};
+  changed = false;
   private token = 100;
 
   /** What JavaScript uses of it, typed as the whole. */
@@ -61,11 +63,28 @@ export class FakeNative {
     return { id, ...answer };
   }
 
-  setGate(stage: number, gate: number) {
-    this.gates.set(stage, gate);
+  settings(apply: boolean) {
+    if (apply) this.changed = false;
+    return this.changes;
+  }
+
+  settingsChanged() {
+    return this.changed;
+  }
+
+  setLevel(level: 0 | Level) {
+    this.changes = { ...this.changes, level };
+    this.changed = true;
+  }
+
+  setModules(modules: readonly string[] | undefined) {
+    this.changes = { ...this.changes, modules: modules ?? null };
+    this.changed = true;
+    return (modules ?? []).filter((name) => !this.names.includes(name));
   }
 
   requestStart(level: number, bytes: number) {
+    if (this.changed) return ASK_AGAIN;
     this.say('requestStart', level, this.items(bytes));
     if (this.full) return NONE;
     this.fillIds();
@@ -73,6 +92,7 @@ export class FakeNative {
   }
 
   requestAdopt(level: number) {
+    if (this.changed) return ASK_AGAIN;
     this.say(
       'requestAdopt',
       level,

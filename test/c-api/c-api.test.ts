@@ -131,6 +131,24 @@ describe('on the JavaScript thread', () => {
     native.requestFinish(request, 0);
   });
 
+  it('follows a change of modules at once', () => {
+    const { request, handle } = startRequest(2);
+    const adopted = consumer.adopt(handle);
+    const opens = (stage: number) => {
+      const token = consumer.begin(stage, adopted);
+      consumer.end(token);
+      return token !== 0;
+    };
+    expect([opens(STAGE.load), opens(STAGE.elsewhere)]).toEqual([true, false]);
+    native.setModules(['elsewhere']);
+    expect([opens(STAGE.load), opens(STAGE.elsewhere)]).toEqual([false, true]);
+    native.setModules(['native', 'test']);
+    native.settings(true);
+    expect([opens(STAGE.load), opens(STAGE.elsewhere)]).toEqual([true, false]);
+    consumer.leave(adopted);
+    native.requestFinish(request, 0);
+  });
+
   it('counts GPU slices that have no device, and tells why once', () => {
     const { request, handle } = startRequest();
     const adopted = consumer.adopt(handle);

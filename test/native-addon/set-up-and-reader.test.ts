@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { SCRATCH, SCRATCH_BYTES } from '../../lib/native';
+import { ASK_AGAIN, SCRATCH, SCRATCH_BYTES } from '../../lib/native';
 import { CONFIG, HOSTILE, IDENTITY, Lane, loadAddon, ROOT, where } from './addon';
 import { records } from './segment-view';
 
@@ -84,22 +84,37 @@ describe('after open', () => {
     expect(first).toEqual({ id: first.id, level: 2, conflict: false });
     expect(native.intern('stage', module, 3, 'spoken')).toEqual({ id: first.id, level: 2, conflict: true });
     expect(native.intern('key', 0, 0, 'spoken').id).not.toBe(first.id);
-    native.setGate(first.id, 255);
   });
 
-  it('refuses names and gates that are none', () => {
+  it('refuses names that are none', () => {
     const intern = native.intern as (...values: unknown[]) => unknown;
     expect(() => intern('kind', 0, 0, 'x')).toThrow(option);
     expect(() => intern('stage', -1, 0, 'x')).toThrow(option);
     expect(() => intern('stage', 0, 9, 'x')).toThrow(option);
     expect(() => intern('stage', 0, 1, 7)).toThrow(option);
-    expect(() => native.setGate(4095, 1)).toThrow(option);
-    expect(() => native.setGate(1, 256)).toThrow(option);
+  });
+
+  it('refuses levels and modules that are none', () => {
+    for (const level of [-1, 5, '2', undefined]) expect(() => native.setLevel(level as never)).toThrow(option);
+    for (const modules of ['all', [7], null]) expect(() => native.setModules(modules as never)).toThrow(option);
+    expect([native.settingsChanged(), native.settings(false)]).toEqual([false, {}]);
+  });
+
+  it('asks for its settings to be followed before it starts a request after a change, and holds them', () => {
+    native.setLevel(0);
+    expect(native.setModules(['words', 'unheard_of'])).toEqual(['unheard_of']);
+    expect([native.requestStart(1, 0), native.requestAdopt(1)]).toEqual([ASK_AGAIN, ASK_AGAIN]);
+    expect(native.settings(false)).toEqual({ level: 0, modules: ['words', 'unheard_of'] });
+    expect(native.settingsChanged()).toBe(true);
+    native.setModules(undefined);
+    expect(native.settings(true)).toEqual({ level: 0, modules: null });
+    expect(native.settingsChanged()).toBe(false);
+    native.requestFinish(native.requestStart(1, 0), 0);
   });
 
   it('takes values of any type without crashing', () => {
     const names =
-      'open attach intern setGate gpuStream leaseAcquire leaseTransfer advance publishReader flushDone flushWait read';
+      'open attach intern setLevel setModules settings gpuStream leaseAcquire leaseTransfer advance publishReader flushDone flushWait read';
     for (const name of names.split(' ') as (keyof typeof native)[]) {
       const call = native[name] as (...values: unknown[]) => unknown;
       for (const value of HOSTILE) {
@@ -114,6 +129,7 @@ describe('after open', () => {
       }
     }
     native.leaseRelease(native.leaseHolder() || 1);
+    native.settings(true);
   });
 });
 
