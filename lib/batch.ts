@@ -16,10 +16,13 @@ import type { EventKind, Stage } from './stage';
 export interface BatchOptions {
   /** Attributes of the batch span. */
   readonly attributes?: Attributes;
+  /** The batch that this one continues with other members: its span gets a link to that one's, ended or not. */
+  readonly previous?: Batch;
 }
 
 const MAX_MEMBERS = 4096;
-const ID_WORDS = SCRATCH.span / 4;
+/** With the batch's span id, for the link of the batch that continues it. */
+const ID_WORDS = SCRATCH.span / 4 + 2;
 const NO_MEMBERS: MemberColumns = { count: 0, positions: undefined, given: 0 };
 
 /** A batch. Slices end with `endSlice` and `endGpu`; `end` closes the batch itself. */
@@ -29,7 +32,8 @@ export class Batch {
   private readonly lane: Lane | undefined;
   private where: number;
   private readonly members: MemberColumns;
-  private readonly ids: Int32Array | undefined;
+  /** @internal The words of the scratch memory after its definition; undefined when it is inert. */
+  readonly ids: Int32Array | undefined;
 
   /** @internal */
   constructor(
@@ -192,12 +196,18 @@ export function defineBatch(lane: Lane, requests: Iterable<Request>, options: Ba
 /** Puts them behind the room for members, and returns their length. */
 function encodeAttributes(lane: Lane, options: BatchOptions | undefined): number {
   const attributes = options?.attributes;
-  return attributes === undefined
-    ? 0
-    : lane.payload
-        .begin(OWNER_LIMIT, 2 * MAX_MEMBERS)
-        .attributes(attributes)
-        .finish();
+  const previous = previousOf(options);
+  if (attributes === undefined && previous === undefined) return 0;
+  const payload = lane.payload.begin(OWNER_LIMIT, 2 * MAX_MEMBERS);
+  if (previous !== undefined) payload.link(previous);
+  return payload.attributes(attributes).finish();
+}
+
+function previousOf(options: BatchOptions | undefined): Int32Array | undefined {
+  const previous: unknown = options?.previous;
+  if (previous === undefined || previous === null) return undefined;
+  if (previous instanceof Batch) return previous.ids;
+  throw new GpuspanError('GPUSPAN_BATCH', `the previous batch of a batch must be a batch, got ${String(previous)}`);
 }
 
 function toArray(requests: unknown): readonly unknown[] {

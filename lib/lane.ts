@@ -4,9 +4,10 @@
 // and batches have in common. One an environment, made by `start()` when tracing is on. Everything here is the record
 // path of a live owner; nothing throws except what a callback of the application throws.
 import { openAmbient } from './ambient';
-import { type Attributes, type Columns, EVENT_LIMIT, PayloadEncoder, SLICE_LIMIT } from './attributes';
+import { type Attributes, type Columns, EVENT_LIMIT, SLICE_LIMIT } from './attributes';
 import { Loss, type LossReason } from './loss';
 import { type Native, NONE, SCRATCH } from './native';
+import { PayloadEncoder } from './payload-encoder';
 import { type Closing, closeLater, goesOn } from './scope';
 import { type Modules, Settings } from './settings';
 import type { EventKind, Level, Stage } from './stage';

@@ -137,6 +137,7 @@ export const ITEM = {
   strings: 13,
   numbers: 14,
   exception: 15,
+  link: 16,
 } as const;
 
 /** OpenRequest. */

@@ -55,6 +55,13 @@ export interface PayloadException {
   readonly message: string;
 }
 
+/** A span of another trace. Ids are int32 words in memory order. */
+export interface PayloadLink {
+  readonly trace: readonly [number, number, number, number];
+  readonly spanLow: number;
+  readonly spanHigh: number;
+}
+
 export interface PayloadStatus {
   /** 1 ok, 2 error. */
   readonly code: number;
@@ -78,6 +85,7 @@ export class Payload {
   batchRef: PayloadBatchRef | undefined;
   status: PayloadStatus | undefined;
   exception: PayloadException | undefined;
+  links: PayloadLink[] | undefined;
   name: string | undefined;
   traceState: string | undefined;
   broken = false;
@@ -139,6 +147,7 @@ export class Payload {
     this.batchRef = undefined;
     this.status = undefined;
     this.exception = undefined;
+    this.links = undefined;
     this.name = undefined;
     this.traceState = undefined;
     this.broken = false;
@@ -164,6 +173,8 @@ export class Payload {
         return this.readStatus();
       case ITEM.exception:
         return this.readException();
+      case ITEM.link:
+        return this.readLink();
       case ITEM.name:
         return (this.name = this.text8()) !== undefined;
       case ITEM.traceState:
@@ -287,6 +298,13 @@ export class Payload {
     return true;
   }
 
+  private readLink(): boolean {
+    if (!this.has(24)) return false;
+    const trace = [this.i32(), this.i32(), this.i32(), this.i32()] as const;
+    (this.links ??= []).push({ trace, spanLow: this.i32(), spanHigh: this.i32() });
+    return true;
+  }
+
   private has(bytes: number): boolean {
     return this.at + bytes <= this.end;
   }
@@ -303,6 +321,10 @@ export class Payload {
   private u32(): number {
     this.at += 4;
     return this.view.getUint32(this.at - 4, true);
+  }
+
+  private i32(): number {
+    return this.u32() | 0;
   }
 
   private float64(): number {

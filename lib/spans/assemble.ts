@@ -154,7 +154,7 @@ export class SpanAssembler implements RecordAssembler<GpuspanSpan[]> {
     const attributes = { ...this.payload.attributes };
     if (entry !== undefined) attributes['gpuspan.batch.size'] = entry.size;
     const span = this.make(BATCH_NAME, INTERNAL, attributes, this.clock.start());
-    if (entry !== undefined) this.batches.linkMembers(span, entry);
+    this.batches.link(span, entry);
     return this.withSteps(span);
   }
 

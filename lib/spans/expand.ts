@@ -23,17 +23,20 @@ export class BatchExpander {
     private readonly traceIds: TraceIds,
   ) {}
 
-  /** Links of a batch span: to its members' worker spans. */
-  linkMembers(span: GpuspanSpan, entry: BatchEntry): void {
-    const sampled = sampledMembers(entry);
-    span.batchLinks = sampled.slice(0, MAX_LINKS).map((member) => ({
-      context: {
-        traceId: this.traceIds.hex(...member.trace),
-        spanId: spanIdHex(member.workerLow, member.workerHigh),
-        traceFlags: SAMPLED,
-      },
-    }));
-    span.droppedLinksCount = sampled.length - span.batchLinks.length;
+  /** Links of a batch span: to the batch it continues, if any, and to its members' worker spans. */
+  link(span: GpuspanSpan, entry: BatchEntry | undefined): void {
+    const earlier = this.payload.links ?? [];
+    const sampled = entry === undefined ? [] : sampledMembers(entry);
+    const links = earlier.slice(0, MAX_LINKS).map(({ trace, spanLow, spanHigh }) => this.to(trace, spanLow, spanHigh));
+    for (const { trace, workerLow, workerHigh } of sampled.slice(0, MAX_LINKS - links.length))
+      links.push(this.to(trace, workerLow, workerHigh));
+    span.batchLinks = links;
+    span.droppedLinksCount = earlier.length + sampled.length - links.length;
+  }
+
+  private to(trace: BatchMember['trace'], spanLow: number, spanHigh: number): Link {
+    const traceId = this.traceIds.hex(...trace);
+    return { context: { traceId, spanId: spanIdHex(spanLow, spanHigh), traceFlags: SAMPLED } };
   }
 
   /** Appends the member spans of the ring reader's current record, whose span in the batch's own trace is given. */

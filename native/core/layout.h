@@ -110,6 +110,7 @@ enum class Item : uint8_t {
   kStrings = 13,     // key u16, n u8, n times (length u8, bytes)
   kNumbers = 14,     // key u16, n u8, n f64
   kException = 15,   // type length u8, type, message length u8, message
+  kLink = 16,        // trace id 16 bytes, span id 8 bytes: a span of another trace that led to this one
 };
 
 enum class GpuSource : uint8_t { kNone = 0, kCudaEvent = 1, kOpenCl = 2, kSimulated = 3, kNull = 4 };

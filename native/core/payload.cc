@@ -58,13 +58,15 @@ uint32_t unchecked_bytes(Item item, const uint8_t* data, uint32_t size) noexcept
       return strings_end(data, size, kKeyed + 1, data[3]);
     case Item::kException:
       return strings_end(data, size, 1, 2);
+    case Item::kLink:
+      return 1 + sizeof(TraceId) + sizeof(uint64_t);
     default:
       return 0;
   }
 }
 
 // Bytes that must be there before an item's length can be read.
-constexpr uint32_t kHeaderOf[] = {1, 3, 3, 3, 4, 13, 3, 20, 9, 6, 2, 3, 2, 4, 4, 2};
+constexpr uint32_t kHeaderOf[] = {1, 3, 3, 3, 4, 13, 3, 20, 9, 6, 2, 3, 2, 4, 4, 2, 1};
 
 uint32_t plain_item_bytes(const uint8_t* data, uint32_t size) noexcept {
   if (size == 0 || data[0] >= sizeof kHeaderOf / sizeof kHeaderOf[0] || size < kHeaderOf[data[0]]) return 0;

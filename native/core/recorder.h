@@ -142,6 +142,7 @@ class Recorder {
   template <class Owner>
   void free_slice(OpenSlice& slice, Owner& owner) noexcept;
   void fill_head(Slot& slot, const OpenSlice& slice, uint64_t end, uint8_t flags) noexcept;
+  bool write_attributes(const OpenSlice& slice, uint64_t now, uint8_t flags, const Payload& payload) noexcept;
   void write_with_payload(OpenSlice& slice, uint64_t now, uint8_t flags, const Payload& payload) noexcept;
   void end_at(OpenSlice& slice, uint64_t now, uint8_t flags, Payload payload) noexcept;
   void close_slices(uint16_t top, uint64_t now) noexcept;

@@ -102,6 +102,18 @@ class RingProducer {
   uint64_t read_ = 0;  // cached: the reader's line is only looked at when room seems to run out
 };
 
+// The usual payload, which fits one continuation slot, written without a call: a fixed length clears, words copy.
+// `size` is at most kSlotBytes - 1. Item::kEnd is 0, so what is left of the slot reads as the end.
+[[gnu::always_inline]] inline void write_continuation(Slot& slot, const uint8_t* data, uint32_t size) noexcept {
+  constexpr uint32_t kWord = sizeof(uint64_t);
+  uint8_t* const to = reinterpret_cast<uint8_t*>(&slot);
+  std::memset(to, 0, kSlotBytes);
+  to[0] = 1;
+  uint32_t at = 0;
+  for (; at + kWord <= size; at += kWord) std::memcpy(to + 1 + at, data + at, kWord);
+  for (; at < size; ++at) to[1 + at] = data[at];
+}
+
 // Streams payload bytes into the continuation slots after a record's first slot. The first continuation starts
 // with their count.
 class ContinuationWriter {

@@ -204,9 +204,29 @@ GPUSPAN_INLINE void unlink(OpenSlice* slices, Owner& owner, const OpenSlice& sli
   }
 }
 
+// The usual slice with attributes: all of them came with its end, and there is room for all. Nothing is copied twice.
+GPUSPAN_INLINE bool Recorder::write_attributes(const OpenSlice& slice, uint64_t now, uint8_t flags,
+                                               const Payload& payload) noexcept {
+  const uint32_t slots = continuations_for(payload.size);
+  if (slots == 0 || slots > kMaxSliceContinuations || !ring_.reserve(RingShare::kLeaf, slots)) return false;
+  const uint8_t earned = static_cast<uint8_t>(slice.payload.flags | payload.flags | kFlagContinued);
+  fill_head(ring_.slot(), slice, now, static_cast<uint8_t>(flags | earned));
+  if (slots == 1) [[likely]] {
+    write_continuation(ring_.slot(1), payload.data, payload.size);
+  } else {
+    ContinuationWriter writer(ring_, slots);
+    writer.append(payload.data, payload.size);
+    writer.finish();
+  }
+  ring_.publish(1 + slots);
+  return true;
+}
+
 // Apart from end_at: a Slot on the stack would make every end realign its frame and save registers.
 [[gnu::noinline]] void Recorder::write_with_payload(OpenSlice& slice, uint64_t now, uint8_t flags,
                                                     const Payload& payload) noexcept {
+  if (slice.payload.head == kNone && write_attributes(slice, now, flags, payload)) [[likely]]
+    return;
   Slot head;
   fill_head(head, slice, now, flags);
   write_record(RingShare::kLeaf, head, slice.payload, kMaxSliceContinuations, &payload, 1);

@@ -78,6 +78,22 @@ describe('definition', () => {
     }
   });
 
+  it('names the batch that it continues, ended or not, and nothing for one that recorded nothing', () => {
+    const earlier = define([member()]);
+    earlier.end();
+    fake.take();
+    defineBatch(lane, [member()], { previous: earlier, attributes: { step: 2 } });
+    const ids = `${'aa'.repeat(16)} ${'dd'.repeat(8)}`;
+    expect(fake.take()).toEqual([`batchDefine 3 link(${ids}) step=2`]);
+    defineBatch(lane, [member()], { previous: INERT_BATCH });
+    expect(fake.take()).toEqual(['batchDefine 5']);
+  });
+
+  it('refuses a previous batch that is none', () => {
+    const previous = { ids: new Int32Array(14) } as unknown as Batch;
+    expect(() => defineBatch(lane, [member()], { previous })).toThrow(/previous batch.*must be a batch, got \[object/);
+  });
+
   it('takes any iterable', () => {
     defineBatch(lane, new Set([member(), member()]), undefined);
     expect(fake.take()).toEqual(['batchDefine 1+2']);

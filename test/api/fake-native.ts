@@ -19,6 +19,7 @@ const ITEM_NAMES: Record<number, string> = {
   13: 'strings',
   14: 'numbers',
   15: 'exception',
+  16: 'link',
 };
 
 /** Loss::kStale of native/core/layout.h, which only the addon counts. */
@@ -236,7 +237,10 @@ export class FakeNative {
       else if (type === 'status') items.push(`status(${view.getUint8(at++)} '${text()}')`);
       else if (type === 'exception') items.push(`exception('${text()}' '${text()}')`);
       else if (type === 'name') items.push(`name('${text()}')`);
-      else if (type === 'traceState') {
+      else if (type === 'link') {
+        at += 24;
+        items.push(`link(${this.hex(from + at - 24, 16)} ${this.hex(from + at - 8, 8)})`);
+      } else if (type === 'traceState') {
         const length = view.getUint16(at, true);
         at += 2 + length;
         items.push(`state('${new TextDecoder().decode(new Uint8Array(this.scratch, from + at - length, length))}')`);
@@ -256,6 +260,7 @@ export class FakeNative {
     const bytes = new Uint8Array(this.scratch);
     bytes.fill(0xaa, SCRATCH.traceId, SCRATCH.parent);
     bytes.fill(0xbb, SCRATCH.root, SCRATCH.previous);
+    bytes.fill(0xdd, SCRATCH.span, SCRATCH.payload);
     new DataView(this.scratch).setBigUint64(SCRATCH.handle, 0xfedc_ba98_7654_3205n, true);
   }
 

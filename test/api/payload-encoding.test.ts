@@ -3,7 +3,8 @@
 // What attributes, columns and errors look like to the addon. Runs on the encoder and a fake addon.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Attributes, type Columns, OWNER_LIMIT, PayloadEncoder, SLICE_LIMIT } from '../../lib/attributes';
+import { type Attributes, type Columns, OWNER_LIMIT, SLICE_LIMIT } from '../../lib/attributes';
+import { PayloadEncoder } from '../../lib/payload-encoder';
 import { FakeNative } from './fake-native';
 
 function encoder() {
@@ -139,6 +140,21 @@ describe('attributes', () => {
     expect(fake.items(encode.begin(SLICE_LIMIT).attributes({ made_up: 1 }).finish())).toBe('other=1');
     fake.dictionaryFull = false;
     expect(fake.items(encode.begin(SLICE_LIMIT).attributes({ made_up: 1 }).finish())).toBe('made_up=1');
+  });
+
+  it('names every attribute by its own key, whatever stood at its place in the payload before', () => {
+    const key = fc.constantFrom('', 'a', 'b', 'c', 'd', 'longer key');
+    const payloads = fc.array(fc.uniqueArray(key, { maxLength: 6 }), { minLength: 2, maxLength: 20 });
+    fc.assert(
+      fc.property(payloads, fc.integer(), (lists, value) => {
+        const { fake, encode } = encoder();
+        for (const keys of lists) {
+          const attributes = Object.fromEntries(keys.map((name, index) => [name, value + index]));
+          const bytes = encode.begin(SLICE_LIMIT).attributes(attributes).finish();
+          expect(fake.items(bytes)).toBe(keys.map((name, index) => `${name}=${value + index}`).join(' '));
+        }
+      }),
+    );
   });
 
   it('writes well-formed items within the limit for any attributes', () => {

@@ -66,6 +66,9 @@ export class PayloadBuilder {
   exception(type: string, message: string): this {
     return this.u8(15).text(type).text(message);
   }
+  link(traceId: string, spanId: string): this {
+    return this.u8(16).raw(Buffer.from(traceId + spanId, 'hex'));
+  }
   raw(bytes: Iterable<number>): this {
     for (const byte of bytes) this.bytes.push(byte & 0xff);
     return this;

@@ -30,6 +30,7 @@ export interface DecodedRecord {
   traceState?: string;
   status?: { code: number; message: string };
   exception?: { type: string; message: string };
+  links: { traceId: string; spanId: string }[];
   losses: { reason: number; count: bigint }[];
   gpu?: { launch: bigint; source: number; device: number; stream: bigint; uuid?: string; sampling: number };
   batchRef?: { lane: number; batch: number; generation: number };
@@ -63,6 +64,9 @@ class Bytes {
   }
   f64(): number {
     return this.bytes.readDoubleLE((this.at += 8) - 8);
+  }
+  hex(length: number): string {
+    return this.bytes.toString('hex', (this.at += length) - length, this.at);
   }
   text(length: number): string {
     return this.bytes.toString('utf8', (this.at += length) - length, this.at);
@@ -161,6 +165,7 @@ export class SecondDecoder {
       events: [],
       columns: [],
       losses: [],
+      links: [],
     };
     const bytes = new Bytes(payload);
     while (bytes.at < payload.length && this.item(bytes.u8(), bytes, record));
@@ -180,6 +185,7 @@ export class SecondDecoder {
     else if (type === 12)
       for (let n = bytes.u8(); n > 0; n--) record.losses.push({ reason: bytes.u8(), count: bytes.u64() });
     else if (type === 15) record.exception = { type: bytes.text(bytes.u8()), message: bytes.text(bytes.u8()) };
+    else if (type === 16) record.links.push({ traceId: bytes.hex(16), spanId: bytes.hex(8) });
     else throw new Error(`item ${type}`);
     return true;
   }

@@ -85,8 +85,10 @@ function expectLinks(span: GpuspanSpan, record: DecodedRecord, second: SecondDec
     expect(links).toEqual(linked ? [`${record.traceId}/${hex(previous)}`] : []);
   } else if (record.kind === Kind.batch) {
     const { members } = batchOf(record, second);
-    const sampled = members.filter((member) => member.level > 0).slice(0, 128);
-    expect(links).toEqual(sampled.map((member) => `${member.traceId}/${hex(member.workerSpanId)}`));
+    const sampled = members.filter((member) => member.level > 0);
+    const own = record.links.map(({ traceId, spanId }) => `${traceId}/${spanId}`);
+    const all = [...own, ...sampled.map((member) => `${member.traceId}/${hex(member.workerSpanId)}`)];
+    expect(links).toEqual(all.slice(0, 128));
   } else {
     expect(links).toEqual([]);
   }

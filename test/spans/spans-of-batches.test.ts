@@ -75,6 +75,34 @@ describe('a batch span', () => {
   });
 });
 
+describe('a batch that continues another', () => {
+  const EARLIER = { trace: 'c'.repeat(32), span: 'd'.repeat(16) };
+  const earlier = () => payload().link(EARLIER.trace, EARLIER.span);
+
+  test('links to that one first, and then to its own members', () => {
+    const segment = batchSegment(makeMembers(1));
+    segment.append(0, { kind: Kind.batch, trace: BATCH_TRACE, span: BATCH_SPAN, batch: REF, payload: earlier() });
+    const [span] = readAll(segment);
+    expect(span!.links.map((link) => link.context)).toEqual([
+      { traceId: EARLIER.trace, spanId: EARLIER.span, traceFlags: 1 },
+      { traceId: traceOf(0), spanId: hex(0x1000n), traceFlags: 1 },
+    ]);
+  });
+
+  test('keeps that link when its own members are too many or are gone', () => {
+    const many = batchSegment(makeMembers(200));
+    many.append(0, { kind: Kind.batch, trace: BATCH_TRACE, span: BATCH_SPAN, batch: REF, payload: earlier() });
+    const [crowded] = readAll(many);
+    expect(crowded!.links).toHaveLength(128);
+    expect(crowded!.links[0]!.context.spanId).toBe(EARLIER.span);
+    expect(crowded!.droppedLinksCount).toBe(73);
+    const gone = batchSegment(makeMembers(1));
+    const stale = { ...REF, generation: REF.generation + 1 };
+    gone.append(0, { kind: Kind.batch, trace: BATCH_TRACE, span: BATCH_SPAN, batch: stale, payload: earlier() });
+    expect(readAll(gone)[0]!.links.map((link) => link.context.spanId)).toEqual([EARLIER.span]);
+  });
+});
+
 describe('a batch slice', () => {
   test('is one span in the batch trace and one in the trace of every member, which links to the batch', () => {
     const segment = batchSegment(makeMembers(40));
