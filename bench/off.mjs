@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What tracing that is off costs JavaScript: begin and end, and the scope helper, on the inert tracer. Request and
+// What tracing that is off costs JavaScript: begin and end, the scope helper and a wrapped function, on the inert tracer. Request and
 // stage are picked from tables in both loops, so that neither is hoisted out of one of them.
 import { start } from 'gpuspan';
 import { measurePair, report, row } from './statistics.mjs';
@@ -55,11 +55,32 @@ function calls(operations) {
   sink += result;
 }
 
+const plain = stages.map(() => (value) => value + 1);
+const wrapped = stages.map((stage) => stage.wrap((value) => value + 1));
+
+function wraps(operations) {
+  let result = 0;
+  for (let i = 0; i < operations; i++) result += wrapped[(i >> 3) & (STAGES - 1)](i);
+  sink += result;
+}
+
+function plainCalls(operations) {
+  let plainly = 0;
+  for (let i = 0; i < operations; i++) plainly += plain[(i >> 3) & (STAGES - 1)](i);
+  sink += plainly;
+}
+
 const pair = { id: 'off.js', what: 'loop with a disabled begin + end', reference: 'the loop' };
 const scope = { id: 'off.scope', what: 'loop with a disabled slice(stage, body)', reference: 'the loop calling body' };
+const wrap = {
+  id: 'off.wrap',
+  what: 'loop calling a disabled wrapped function',
+  reference: 'the loop calling the function',
+};
 const rows = [
   row(pair, await measurePair(pairs, loads, { operations: OPERATIONS })),
   row(scope, await measurePair(scopes, calls, { operations: OPERATIONS })),
+  row(wrap, await measurePair(wraps, plainCalls, { operations: OPERATIONS })),
 ];
 if (!Number.isFinite(sink)) throw new Error('the loops computed nothing');
 report(rows);

@@ -17,6 +17,7 @@ import { renderTable } from './table.mjs';
 const QUESTIONS = {
   off: { on: false },
   slice: { on: true },
+  record: { on: true },
   native: { on: false },
   cuda: { on: false },
   batch: { on: true },
@@ -26,7 +27,11 @@ const QUESTIONS = {
 };
 /** The order of the table. */
 const IDS = [
-  ...['off.js', 'off.scope', 'off.c', 'slice.js', 'slice.js.otel', 'slice.c', 'batch64.define', 'batch64.slice'],
+  ...['off.js', 'off.scope', 'off.wrap', 'off.c', 'slice.js', 'slice.js.otel', 'slice.c'],
+  ...['next', 'event', 'event2', 'numbers', 'numbers.otel', 'string', 'scope', 'wrap', 'past'].map(
+    (id) => `record.${id}`,
+  ),
+  ...['batch64.define', 'batch64.slice'],
   ...[
     'gpu.own',
     'gpu.cuda.launch',
