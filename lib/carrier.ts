@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A request's trace state as it travels: the carrier (plain JSON, between threads, processes and hosts) and the
-// hexadecimal ids in it. Whatever arrives is hostile until `readCarrier` has copied it field by field.
+// A request's trace state as it travels: the carrier (plain JSON, between threads, processes and hosts) and its form as
+// a header. This is the entry `gpuspan/carrier`: it loads neither the addon nor OpenTelemetry, so that a process which
+// does not trace, and does not even have gpuspan configured, can pass on what it was given.
+import { checkCarrier, isHeaderText, MAX_BAGGAGE_LENGTH, passableCarrier } from './carrier-check';
+import { findHeader, type HeaderSource } from './find-header';
+import { carrierBaggage, carrierContext, formatHeaders, formatTraceparent } from './trace-context';
+
+export type { CarrierRefusal } from './carrier-check';
+export type { HeaderSource } from './find-header';
 
 /** What `request.carrier()` gives and `tracer.adopt()` takes. Plain JSON: survives postMessage, process.send, JSON text. */
 export interface Carrier {
@@ -19,93 +26,92 @@ export interface Carrier {
   readonly id?: string;
   /** 1: sampled. */
   readonly flags: 0 | 1;
-  /** W3C tracestate. */
+  /** W3C tracestate, at most 512 characters. */
   readonly state?: string;
+  /** W3C baggage, at most 8,192 characters and 64 members. */
+  readonly baggage?: string;
 }
 
-/** A position in a trace, as headers carry it. */
-export interface TraceContext {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly sampled: boolean;
-  readonly state?: string;
-}
+/** The name under which `carrierToHeader` goes best. */
+export const CARRIER_HEADER = 'gpuspan-carrier';
+/** No text of `carrierToHeader` is longer: proxies refuse what is. Bytes. */
+export const MAX_CARRIER_HEADER = 4096;
 
-const TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/;
-const SPAN_ID = /^(?!0{16})[0-9a-f]{16}$/;
+const NOT_PRINTABLE = /[^\x20-\x7e]/g;
+/** What stays behind, in this order, when a header would be too long. The baggage has a header of its own. */
+const EXPENDABLE = ['baggage', 'id', 'state'] as const;
+const MAX_TRACEPARENT_LENGTH = 512;
+/** W3C Trace Context, section 3.3: at least so much must be propagated. */
 const MAX_STATE_LENGTH = 512;
-const MAX_ID_LENGTH = 1024;
 
-/** A checked copy, or undefined when `value` is not a carrier of this version. Never throws. */
-export function readCarrier(value: unknown): Carrier | undefined {
+/**
+ * The carrier as the value of one header: printable ASCII, at most `MAX_CARRIER_HEADER` bytes. Baggage, id and tracestate
+ * stay behind, in this order, where all of it would be longer. Undefined for undefined (tracing is off) and for what is
+ * no carrier. Never throws.
+ */
+export function carrierToHeader(carrier: Carrier | undefined): string | undefined {
   try {
-    return copyCarrier(value as Partial<Record<keyof Carrier, unknown>>);
+    if (typeof carrier !== 'object' || carrier === null) return undefined;
+    let text = toPrintable(carrier);
+    if (text.length <= MAX_CARRIER_HEADER) return text;
+    // A later version's fields are not ours to leave out.
+    if (carrier.v !== 1) return undefined;
+    const smaller: Record<string, unknown> = { ...carrier };
+    for (const field of EXPENDABLE) {
+      delete smaller[field];
+      text = toPrintable(smaller);
+      if (text.length <= MAX_CARRIER_HEADER) return text;
+    }
+    return undefined;
   } catch {
-    return undefined; // A getter or proxy threw, or there was no object at all.
+    return undefined;
   }
 }
 
-/** Whether a carrier takes `id`. One that is too long stays behind, because half of one means something else. */
-export function isCarrierId(id: unknown): id is string {
-  return isShortText(id, MAX_ID_LENGTH);
+/**
+ * The carrier of a header that `carrierToHeader` made, checked; one of a later version comes as it is, to be passed on.
+ * Undefined when there is no header or it is malformed. Never throws.
+ */
+export function carrierFromHeader(text: string | readonly string[] | null | undefined): Carrier | undefined {
+  const value = Array.isArray(text) && text.length === 1 ? (text[0] as unknown) : text;
+  if (typeof value !== 'string') return undefined;
+  const checked = checkCarrier(value);
+  return typeof checked === 'string' ? passableCarrier(value) : checked;
 }
 
-function copyCarrier(given: Partial<Record<keyof Carrier, unknown>>): Carrier | undefined {
-  const { v, trace, root, link, level, id, flags, state } = given;
-  if (v !== 1 || !matches(trace, TRACE_ID) || !matches(root, SPAN_ID)) return undefined;
-  if (!Number.isInteger(level) || (level as number) < 0 || (level as number) > 4) return undefined;
-  if (flags !== 0 && flags !== 1) return undefined;
-  if (link !== undefined && !matches(link, SPAN_ID)) return undefined;
-  if (id !== undefined && !isCarrierId(id)) return undefined;
-  if (state !== undefined && !isShortText(state, MAX_STATE_LENGTH)) return undefined;
-  return {
-    v: 1,
-    trace,
-    root,
-    level: level as number,
-    flags,
-    ...(link !== undefined && { link }),
-    ...(id !== undefined && { id }),
-    ...(state !== undefined && { state }),
+/** W3C headers that continue a carrier's trace elsewhere: `traceparent`, `tracestate`, `baggage`. Empty for undefined. */
+export function carrierToHeaders(carrier: Carrier | undefined): Record<string, string> {
+  const context = carrierContext(carrier);
+  return context === undefined ? {} : formatHeaders(context, carrierBaggage(carrier));
+}
+
+/** The value of the header `traceparent`: the position of the root span. Undefined for undefined and for what is no carrier. */
+export function carrierToTraceparent(carrier: Carrier | undefined): string | undefined {
+  const context = carrierContext(carrier);
+  return context && formatTraceparent(context);
+}
+
+/**
+ * The trace headers among `headers`, unchanged, for the outgoing calls of a process that does not trace: `traceparent`,
+ * `tracestate`, `baggage`, `gpuspan-carrier`. Names in any case; what cannot be a header's value is left out.
+ */
+export function passOnHeaders(headers: HeaderSource | undefined): Record<string, string> {
+  const passed: Record<string, string> = {};
+  const take = (name: string, maxLength: number): void => {
+    const value = findHeader(headers, name);
+    if (isHeaderText(value, maxLength)) passed[name] = value;
   };
+  take('traceparent', MAX_TRACEPARENT_LENGTH);
+  take('tracestate', MAX_STATE_LENGTH);
+  take('baggage', MAX_BAGGAGE_LENGTH);
+  take(CARRIER_HEADER, MAX_CARRIER_HEADER);
+  return passed;
 }
 
-function matches(value: unknown, pattern: RegExp): value is string {
-  return typeof value === 'string' && pattern.test(value);
-}
-
-function isShortText(value: unknown, maxLength: number): value is string {
-  return typeof value === 'string' && value.length <= maxLength;
-}
-
-// Ids are opaque bytes; their hexadecimal form lists them in memory order. Words are little-endian, as everything in
-// the scratch memory, on every machine the addon is built for.
-const HEX_BYTES = Buffer.alloc(16);
-const HEX_WORDS = new Int32Array(HEX_BYTES.buffer, HEX_BYTES.byteOffset, 4);
-
-/** `count` (at most 4) 32-bit words from `words[index]` as hexadecimal digits. Flat: pieces put together would be slow to parse. */
-export function wordsToHex(words: Int32Array, index: number, count: number): string {
-  for (let i = 0; i < count; i++) HEX_WORDS[i] = words[index + i]!;
-  return HEX_BYTES.toString('hex', 0, count * 4);
-}
-
-/** Writes hexadecimal digits, 8 a word. The caller has checked them. */
-export function hexToWords(hex: string, words: Int32Array, index: number): void {
-  for (let i = 0; i < hex.length >> 3; i++) {
-    const at = i * 8;
-    words[index + i] =
-      digitPair(hex, at) |
-      (digitPair(hex, at + 2) << 8) |
-      (digitPair(hex, at + 4) << 16) |
-      (digitPair(hex, at + 6) << 24);
-  }
-}
-
-function digitPair(hex: string, at: number): number {
-  return (digit(hex.charCodeAt(at)) << 4) | digit(hex.charCodeAt(at + 1));
-}
-
-// '0'..'9' are 0x30..0x39, 'a'..'f' 0x61..0x66.
-function digit(code: number): number {
-  return code < 0x3a ? code - 0x30 : code - 0x57;
+/** JSON has no control characters; what else is no printable ASCII is escaped as JSON allows. */
+function toPrintable(value: unknown): string {
+  return JSON.stringify(value).replace(
+    NOT_PRINTABLE,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

@@ -4,10 +4,10 @@
 // from the CommonJS build (scripts/write-esm-entries.mjs), so that both share one tracer.
 export type { Attributes, AttributeValue, Columns } from './attributes';
 export type { Batch, BatchOptions } from './batch';
-export type { Carrier } from './carrier';
+export { type Carrier, type CarrierRefusal, carrierFromHeader, carrierToHeader } from './carrier';
 export { GpuspanError, type GpuspanErrorCode } from './errors';
 export type { Gpu, GpuSource, GpuStream } from './gpu';
-export type { HeaderSource } from './headers';
+export type { HeaderSource } from './find-header';
 export type { Token } from './lane';
 export type { SpanExporterLike, StartOptions, WorkerOptions } from './options';
 export type { EndOptions, Request } from './request';

@@ -5,6 +5,7 @@
 // path of a live owner; nothing throws except what a callback of the application throws.
 import { openAmbient } from './ambient';
 import { type Attributes, type Columns, EVENT_LIMIT, SLICE_LIMIT } from './attributes';
+import type { CarrierRefusal } from './carrier-check';
 import { Loss, type LossReason } from './loss';
 import { type Native, NONE, SCRATCH } from './native';
 import { PayloadEncoder } from './payload-encoder';
@@ -38,8 +39,8 @@ export class Lane {
   readonly members: Uint16Array;
   /** `request.run` enters it, once a request; `tracer.current` looks into it. */
   readonly ambient = openAmbient();
-  /** Carriers that were refused because they were malformed. */
-  refusedCarriers = 0;
+  /** Carriers that `adopt` refused, by reason. */
+  readonly refusedCarriers = new Map<CarrierRefusal, number>();
 
   constructor(
     readonly native: Native,

@@ -3,10 +3,14 @@
 // How a request comes to be on this thread: started here, adopted from a carrier, or inert. Called by the tracer,
 // once a request; nothing here throws, except what reading the application's attributes throws.
 import { type Attributes, OWNER_LIMIT } from './attributes';
-import { type Carrier, hexToWords, type TraceContext } from './carrier';
+import type { Carrier } from './carrier';
+import type { HeaderSource } from './find-header';
+import { hexToWords } from './hex';
 import { CLOSED, type Lane } from './lane';
 import { ASK_AGAIN, NONE, SCRATCH } from './native';
-import { Request } from './request';
+import { type Passing, PassingCarrier, PassingContext, PassingHeaders } from './passing';
+import { INERT_REQUEST, Request } from './request';
+import type { TraceContext } from './trace-context';
 
 // Indices of 32-bit words in the scratch memory.
 const TRACE = SCRATCH.traceId / 4;
@@ -21,13 +25,15 @@ export interface RequestStart {
   readonly id: string | undefined;
   readonly name: string | undefined;
   readonly parent: TraceContext | undefined;
+  /** W3C baggage, to be handed on. */
+  readonly baggage?: string | undefined;
   readonly attributes: Attributes | undefined;
 }
 
 /** A new request on this lane; inert, handing the caller's context through, when it is unsampled or has no room. */
-export function startRequest(lane: Lane, { id, name, parent, attributes }: RequestStart): Request {
-  if (parent !== undefined && !parent.sampled) return inertRequest(lane, parent, id);
-  if (!lane.settings.admits(undefined)) return inertRequest(lane, parent, id);
+export function startRequest(lane: Lane, { id, name, parent, baggage, attributes }: RequestStart): Request {
+  if (parent !== undefined && !parent.sampled) return inertRequest(lane, parent, id, baggage);
+  if (!lane.settings.admits(undefined)) return inertRequest(lane, parent, id, baggage);
   // The payload first: a getter among the attributes may itself record, and use the fixed places.
   const payload = lane.payload.begin(OWNER_LIMIT);
   if (name !== undefined && name !== DEFAULT_NAME) payload.name(name);
@@ -42,39 +48,47 @@ export function startRequest(lane: Lane, { id, name, parent, attributes }: Reque
   let owner = lane.native.requestStart(lane.settings.level, bytes);
   while (owner === ASK_AGAIN) {
     lane.settings.follow();
-    if (!lane.settings.admits(undefined)) return inertRequest(lane, parent, id);
+    if (!lane.settings.admits(undefined)) return inertRequest(lane, parent, id, baggage);
     owner = lane.native.requestStart(lane.settings.level, bytes);
   }
-  if (owner === NONE) return inertRequest(lane, parent, id);
-  return liveRequest(lane, owner, lane.settings.level, id, parent?.state, false);
+  if (owner === NONE) return inertRequest(lane, parent, id, baggage);
+  return liveRequest(lane, owner, lane.settings.level, id, parent?.state, baggage, false);
 }
 
-/** A request from a checked carrier; inert, handing the context through, when it is not to be recorded. */
+/** A request from a checked carrier; inert, handing it through, when it is not to be recorded or there is no room. */
 export function adoptRequest(lane: Lane, carrier: Carrier): Request {
   const { words } = lane;
-  const passing: TraceContext = {
-    traceId: carrier.trace,
-    spanId: carrier.root,
-    sampled: carrier.flags === 1,
-    ...(carrier.state !== undefined && { state: carrier.state }),
-  };
-  if (carrier.flags === 0 || carrier.level === 0) return inertRequest(lane, passing, carrier.id);
+  const { level, id, state, baggage } = carrier;
+  if (carrier.flags === 0 || level === 0) return passingRequest(new PassingCarrier(carrier), lane);
   hexToWords(carrier.trace, words, TRACE);
   hexToWords(carrier.root, words, ROOT);
   words[PREVIOUS] = words[PREVIOUS + 1] = 0;
   if (carrier.link !== undefined) hexToWords(carrier.link, words, PREVIOUS);
-  let owner = lane.native.requestAdopt(carrier.level);
+  let owner = lane.native.requestAdopt(level);
   while (owner === ASK_AGAIN) {
     lane.settings.follow();
-    owner = lane.native.requestAdopt(carrier.level);
+    owner = lane.native.requestAdopt(level);
   }
-  if (owner === NONE) return inertRequest(lane, passing, carrier.id);
-  return liveRequest(lane, owner, carrier.level, carrier.id, carrier.state, true);
+  if (owner === NONE) return passingRequest(new PassingCarrier(carrier), lane);
+  return liveRequest(lane, owner, level, id, state, baggage, true);
 }
 
-/** Records nothing, but hands `passing` on. */
-export function inertRequest(lane: Lane, passing: TraceContext | undefined, id: string | undefined): Request {
-  return new Request({ level: -1, where: CLOSED, lane, ...(passing && { passing }), ...(id !== undefined && { id }) });
+/** Records nothing, but hands what it was given on. */
+export function inertRequest(lane: Lane, parent: TraceContext | undefined, id?: string, baggage?: string): Request {
+  return passingRequest(new PassingContext(parent, id, baggage), lane);
+}
+
+/** The same while tracing is off: hands a carrier, its text, or an incoming call's headers on. */
+export function passCarrier(carrier: unknown, lane?: Lane): Request {
+  return carrier === undefined || carrier === null ? INERT_REQUEST : passingRequest(new PassingCarrier(carrier), lane);
+}
+
+export function passHeaders(headers: HeaderSource | undefined): Request {
+  return headers === undefined ? INERT_REQUEST : passingRequest(new PassingHeaders(headers), undefined);
+}
+
+function passingRequest(passing: Passing, lane: Lane | undefined): Request {
+  return new Request({ level: -1, where: CLOSED, passing, ...(lane && { lane }) });
 }
 
 function liveRequest(
@@ -83,6 +97,7 @@ function liveRequest(
   level: number,
   id: string | undefined,
   state: string | undefined,
+  baggage: string | undefined,
   adopted: boolean,
 ): Request {
   return new Request({
@@ -93,5 +108,6 @@ function liveRequest(
     adopted,
     ...(id !== undefined && { id }),
     ...(state !== undefined && { state }),
+    ...(baggage !== undefined && { baggage }),
   });
 }

@@ -4,13 +4,16 @@
 // that call sites stay monomorphic and tracing that is off costs one comparison. Made by the tracer; no method
 // throws, except that an error of the application's own callback passes through.
 import { type Attributes, OWNER_LIMIT } from './attributes';
-import { type Carrier, isCarrierId, type TraceContext, wordsToHex } from './carrier';
+import type { Carrier } from './carrier';
+import { isCarrierId, makeCarrier } from './carrier-check';
 import type { GpuStream } from './gpu';
-import { writeTraceContext } from './headers';
+import { wordsToHex } from './hex';
 import { CLOSED, type Lane, type Token } from './lane';
 import { Loss } from './loss';
 import { type Native, NONE, SCRATCH } from './native';
+import type { Passing } from './passing';
 import type { EventKind, Stage } from './stage';
+import { formatHeaders, type TraceContext } from './trace-context';
 
 /** What `leave` and `finish` take. */
 export interface EndOptions {
@@ -23,9 +26,10 @@ interface Parts {
   readonly where: number;
   readonly lane?: Lane;
   readonly ids?: Int32Array;
-  readonly passing?: TraceContext;
+  readonly passing?: Passing;
   readonly id?: string;
   readonly state?: string;
+  readonly baggage?: string;
   readonly adopted?: boolean;
 }
 
@@ -51,9 +55,11 @@ export class Request {
   /** The lane's, of a live request: one step less on the hot path. */
   private readonly native: Native | undefined;
   private readonly ids: Int32Array | undefined;
-  private readonly passing: TraceContext | undefined;
+  /** What it hands on instead, when it records nothing here. */
+  private readonly passing: Passing | undefined;
   private readonly id: string | undefined;
   private readonly state: string | undefined;
+  private readonly baggage: string | undefined;
   private readonly adopted: boolean;
   /** What a carrier links to once the request has left. */
   private lastLink: string | undefined;
@@ -70,6 +76,7 @@ export class Request {
     this.passing = parts.passing;
     this.id = parts.id;
     this.state = parts.state;
+    this.baggage = parts.baggage;
     this.adopted = parts.adopted ?? false;
     this.lastLink = undefined;
     this.left = false;
@@ -169,33 +176,26 @@ export class Request {
   }
 
   /**
-   * What another thread, process or host needs to continue the request (`tracer.adopt`). Undefined when tracing is
-   * off; only the context when this request is not recorded.
+   * What another thread, process or host needs to continue the request (`tracer.adopt`). Of a request that records
+   * nothing here: what was adopted, untouched, or only the context that its headers gave; undefined when there is none.
    */
   carrier(): Carrier | undefined {
-    const context = this.context();
-    if (context === undefined) return undefined;
-    const link = this.link();
-    return {
-      v: 1,
-      trace: context.traceId,
-      root: context.spanId,
-      level: Math.max(0, this.level),
-      flags: context.sampled ? 1 : 0,
-      ...(link !== undefined && { link }),
-      ...(isCarrierId(this.id) && { id: this.id }),
-      ...(context.state !== undefined && { state: context.state }),
-    };
+    const { ids } = this;
+    if (ids === undefined) return this.passing?.carrier();
+    const id = isCarrierId(this.id) ? this.id : undefined;
+    const trace = wordsToHex(ids, TRACE, 4);
+    return makeCarrier(trace, wordsToHex(ids, ROOT, 2), this.link(), this.level, 1, id, this.state, this.baggage);
   }
 
   /**
-   * W3C headers for an outgoing call: `traceparent`, and `tracestate` if there is one. Their parent is the root span,
-   * which is always exported; where nothing is recorded, the caller's own context is handed through. Empty when
-   * tracing is off.
+   * W3C headers for an outgoing call: `traceparent`, and `tracestate` and `baggage` if there are any. Their parent is the
+   * root span, which is always exported; where nothing is recorded, the caller's own context is handed through.
    */
   headers(): Record<string, string> {
     const context = this.context();
-    return context === undefined ? {} : writeTraceContext(context);
+    return this.ids === undefined || context === undefined
+      ? (this.passing?.headers() ?? {})
+      : formatHeaders(context, this.baggage);
   }
 
   /**
@@ -241,7 +241,7 @@ export class Request {
   }
 
   private context(): TraceContext | undefined {
-    if (this.ids === undefined) return this.passing;
+    if (this.ids === undefined) return this.passing?.context();
     return {
       traceId: wordsToHex(this.ids, TRACE, 4),
       spanId: wordsToHex(this.ids, ROOT, 2),

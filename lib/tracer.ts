@@ -6,13 +6,15 @@ import { isMainThread } from 'node:worker_threads';
 import { ambientRequest } from './ambient';
 import type { Attributes } from './attributes';
 import { type Batch, type BatchOptions, defineBatch, INERT_BATCH } from './batch';
-import { type Carrier, readCarrier } from './carrier';
+import type { Carrier } from './carrier';
+import { CARRIER_REFUSALS, type CarrierRefusal, checkCarrier } from './carrier-check';
+import type { HeaderSource } from './find-header';
 import { Gpu, openGpu } from './gpu';
-import { type HeaderSource, readTraceContext } from './headers';
+import { readBaggage, readTraceContext } from './headers';
 import type { Lane } from './lane';
 import type { GpuStats, NativeLaneStats } from './native';
 import { INERT_REQUEST, type Request } from './request';
-import { adoptRequest, inertRequest, startRequest } from './request-start';
+import { adoptRequest, inertRequest, passCarrier, passHeaders, startRequest } from './request-start';
 import { type Closing, closeLater, goesOn } from './scope';
 import { checkLevel, checkModules } from './settings';
 import type { Delivery } from './sinks/delivery';
@@ -58,8 +60,10 @@ export interface TracerStats {
   readonly names: { readonly used: number; readonly overflow: number };
   /** Once a stream was opened and while there is a device. */
   readonly gpu: GpuStats | undefined;
-  /** Malformed carriers that this environment's `adopt` refused. */
+  /** Carriers that this environment's `adopt` refused. */
   readonly refusedCarriers: number;
+  /** The same by what was wrong with them; only those that are not 0. */
+  readonly refusedCarriersByReason: Readonly<Partial<Record<CarrierRefusal, number>>>;
 }
 
 /**
@@ -89,6 +93,7 @@ const NO_STATS: TracerStats = {
   names: { used: 0, overflow: 0 },
   gpu: undefined,
   refusedCarriers: 0,
+  refusedCarriersByReason: {},
 };
 
 export class Tracer {
@@ -147,17 +152,18 @@ export class Tracer {
   /** Starts a request here. It must be ended: `finish` or `abort`. */
   request(options?: RequestOptions): Request {
     const { lane } = this;
-    if (lane === undefined) return INERT_REQUEST;
+    if (lane === undefined) return passHeaders(options?.headers);
     try {
       return startRequest(lane, {
         id: toId(options?.id),
         name: typeof options?.name === 'string' && options.name !== '' ? options.name : undefined,
         parent: readTraceContext(options?.headers),
+        baggage: readBaggage(options?.headers),
         attributes: options?.attributes,
       });
     } catch {
       lane.refuse(lane.settings.level);
-      return inertRequest(lane, undefined, undefined);
+      return inertRequest(lane, undefined);
     }
   }
 
@@ -181,20 +187,24 @@ export class Tracer {
     return result;
   }
 
-  /** Continues a request from its carrier; match it with `leave`. What is no carrier gives an inert request. */
-  adopt(carrier: Carrier | undefined): Request {
+  /**
+   * Continues a request from its carrier, or from the text of a header that has it; match it with `leave`. What is
+   * refused gives an inert request. One that records nothing here, tracing being off or the carrier of a later version,
+   * hands the carrier on untouched.
+   */
+  adopt(carrier: Carrier | string | undefined): Request {
     const { lane } = this;
-    if (lane === undefined) return INERT_REQUEST;
+    if (lane === undefined) return passCarrier(carrier);
     // The sender's tracing is off.
-    if (carrier === undefined || carrier === null) return inertRequest(lane, undefined, undefined);
-    const checked = readCarrier(carrier);
-    if (checked !== undefined) return adoptRequest(lane, checked);
-    lane.refusedCarriers++;
+    if (carrier === undefined || carrier === null) return inertRequest(lane, undefined);
+    const checked = checkCarrier(carrier);
+    if (typeof checked !== 'string') return adoptRequest(lane, checked);
+    lane.refusedCarriers.set(checked, (lane.refusedCarriers.get(checked) ?? 0) + 1);
     warnOnce(
-      'carrier',
-      'adopt() was given something that is not a carrier of this version; such requests are not recorded (stats().refusedCarriers counts them)',
+      `carrier.${checked}`,
+      `adopt() refused a carrier: ${CARRIER_REFUSALS[checked]}; such requests are not recorded (stats().refusedCarriersByReason.${checked} counts them)`,
     );
-    return inertRequest(lane, undefined, undefined);
+    return passCarrier(carrier, lane);
   }
 
   /**
@@ -235,7 +245,8 @@ export class Tracer {
         lostOwners: reader.lostOwners,
         lost: nameReaderLosses(reader.lost),
       },
-      refusedCarriers: this.lane.refusedCarriers,
+      refusedCarriers: [...this.lane.refusedCarriers.values()].reduce((sum, count) => sum + count, 0),
+      refusedCarriersByReason: Object.fromEntries(this.lane.refusedCarriers),
     };
   }
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// W3C trace context in and out, through OpenTelemetry's own propagator. Loaded when the first request with a
-// traceparent arrives or the first outgoing headers are asked for, so that tracing off costs none of it.
-import { ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
-import { TraceState, W3CTraceContextPropagator } from '@opentelemetry/core';
-import type { TraceContext } from '../carrier';
+// Reads W3C trace context and baggage through OpenTelemetry's own propagators. Loaded when the first request with such
+// headers arrives, so that tracing off costs none of it. Writing takes none of them: lib/carrier.ts does.
+import { propagation, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
+import { W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
+import type { TraceContext } from '../trace-context';
 
 const propagator = new W3CTraceContextPropagator();
+const baggagePropagator = new W3CBaggagePropagator();
+/** Of those that must be propagated; more may be dropped. */
+const MAX_BAGGAGE_MEMBERS = 64;
+const PRINTABLE = /^[\x20-\x7e]*$/;
 
 const getter = {
   get: (headers: Readonly<Record<string, string>>, name: string) => headers[name],
@@ -32,15 +36,18 @@ export function parseTraceHeaders(traceparent: string, tracestate: string | unde
   };
 }
 
-/** Headers that make whoever receives them a child of `context`. */
-export function formatTraceHeaders(context: TraceContext): Record<string, string> {
-  const headers: Record<string, string> = {};
-  const spanContext = {
-    traceId: context.traceId,
-    spanId: context.spanId,
-    traceFlags: context.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
-    ...(context.state && { traceState: new TraceState(context.state) }),
-  };
-  propagator.inject(trace.setSpanContext(ROOT_CONTEXT, spanContext), headers, setter);
-  return headers;
+/** The members of a baggage header that are well-formed, up to the limits of W3C Baggage; undefined when there are none. */
+export function parseBaggage(baggage: string): string | undefined {
+  // The propagator keeps the properties of a member as they are, whatever characters they have.
+  const printable = baggage
+    .replaceAll('\t', ' ')
+    .split(',')
+    .filter((member) => PRINTABLE.test(member));
+  const headers = { baggage: printable.join(',') };
+  const read = propagation.getBaggage(baggagePropagator.extract(ROOT_CONTEXT, headers, getter));
+  if (read === undefined) return undefined;
+  const kept = Object.fromEntries(read.getAllEntries().slice(0, MAX_BAGGAGE_MEMBERS));
+  const written: { baggage?: string } = {};
+  baggagePropagator.inject(propagation.setBaggage(ROOT_CONTEXT, propagation.createBaggage(kept)), written, setter);
+  return written.baggage;
 }

@@ -3,9 +3,12 @@
 // Trace state that comes from outside: carriers and W3C headers, well-formed, malformed and hostile. Pure.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Carrier, hexToWords, readCarrier, wordsToHex } from '../../lib/carrier';
-import { findHeader } from '../../lib/headers';
-import { formatTraceHeaders, parseTraceHeaders } from '../../lib/otel/propagation';
+import type { Carrier } from '../../lib/carrier';
+import { type CarrierRefusal, checkCarrier } from '../../lib/carrier-check';
+import { findHeader } from '../../lib/find-header';
+import { hexToWords, wordsToHex } from '../../lib/hex';
+import { parseBaggage, parseTraceHeaders } from '../../lib/otel/propagation';
+import { formatHeaders } from '../../lib/trace-context';
 
 const GOOD: Carrier = {
   v: 1,
@@ -16,46 +19,56 @@ const GOOD: Carrier = {
   id: 'r-1',
   flags: 1,
   state: 'vendor=1',
+  baggage: 'tenant=7;p=1,user=x%20y',
 };
 
 describe('a carrier', () => {
   it('is copied when it is well-formed, after any JSON hop', () => {
-    expect(readCarrier(JSON.parse(JSON.stringify(GOOD)))).toEqual(GOOD);
-    expect(readCarrier(structuredClone(GOOD))).toEqual(GOOD);
-    const { link, id, state, ...least } = GOOD;
-    expect(readCarrier(least)).toEqual(least);
-    expect([link, id, state]).not.toContain(undefined);
+    expect(checkCarrier(JSON.parse(JSON.stringify(GOOD)))).toEqual(GOOD);
+    expect(checkCarrier(structuredClone(GOOD))).toEqual(GOOD);
+    expect(checkCarrier(JSON.stringify(GOOD))).toEqual(GOOD);
+    const { link, id, state, baggage, ...least } = GOOD;
+    expect(Object.keys(checkCarrier(least))).toEqual(Object.keys(least));
+    expect([link, id, state, baggage]).not.toContain(undefined);
   });
 
   it('loses what it should not have, and is never the object that came in', () => {
-    const read = readCarrier({ ...GOOD, extra: 1 });
+    const read = checkCarrier({ ...GOOD, extra: 1 });
     expect(read).toEqual(GOOD);
-    expect(readCarrier(GOOD)).not.toBe(GOOD);
+    expect(checkCarrier(GOOD)).not.toBe(GOOD);
   });
 
-  it.each([
-    { v: 2 },
-    { v: '1' },
-    { trace: '0'.repeat(32) },
-    { trace: GOOD.trace.toUpperCase() },
-    { trace: `${GOOD.trace}0` },
-    { trace: undefined },
-    { root: '0'.repeat(16) },
-    { root: 7 },
-    { link: 'short' },
-    { link: null },
-    { level: 5 },
-    { level: -1 },
-    { level: 1.5 },
-    { level: '2' },
-    { flags: 2 },
-    { flags: true },
-    { id: 7 },
-    { id: 'x'.repeat(1025) },
-    { state: 'x'.repeat(513) },
-    { state: {} },
-  ])('is refused with %j', (change) => {
-    expect(readCarrier({ ...GOOD, ...change })).toBeUndefined();
+  it.each<[CarrierRefusal, Record<string, unknown>]>([
+    ['version', { v: 2 }],
+    ['version', { v: '1' }],
+    ['version', { v: undefined }],
+    ['trace', { trace: '0'.repeat(32) }],
+    ['trace', { trace: GOOD.trace.toUpperCase() }],
+    ['trace', { trace: `${GOOD.trace}0` }],
+    ['trace', { trace: `${GOOD.trace}\n` }],
+    ['trace', { trace: undefined }],
+    ['root', { root: '0'.repeat(16) }],
+    ['root', { root: 7 }],
+    ['link', { link: 'short' }],
+    ['link', { link: null }],
+    ['level', { level: 5 }],
+    ['level', { level: -1 }],
+    ['level', { level: 1.5 }],
+    ['level', { level: '2' }],
+    ['flags', { flags: 2 }],
+    ['flags', { flags: true }],
+    ['id', { id: 7 }],
+    ['id', { id: 'x'.repeat(1025) }],
+    ['state', { state: 'x'.repeat(513) }],
+    ['state', { state: {} }],
+    ['state', { state: 'a=1\r\nset-cookie: b' }],
+    ['baggage', { baggage: `a=${'x'.repeat(8191)}` }],
+    ['baggage', { baggage: Array.from({ length: 65 }, (_, index) => `k${index}=1`).join(',') }],
+    ['baggage', { baggage: 'a=\u00e9' }],
+    ['baggage', { baggage: 1 }],
+  ])('is refused for its %s: %j', (reason, change) => {
+    expect(checkCarrier({ ...GOOD, ...change })).toBe(reason);
+    expect(checkCarrier(JSON.stringify({ ...GOOD, ...change }))).toBe(reason);
   });
 
   it('is refused, without a throw, for anything else', () => {
@@ -67,8 +80,15 @@ describe('a carrier', () => {
         },
       },
     );
-    for (const value of [undefined, null, 1, 'x', [], throws, () => GOOD]) expect(readCarrier(value)).toBeUndefined();
-    fc.assert(fc.property(fc.anything({ withNullPrototype: true }), (value) => readCarrier(value) === undefined));
+    expect(checkCarrier(throws)).toBe('unreadable');
+    expect(checkCarrier('x'.repeat(16_385))).toBe('size');
+    for (const value of [undefined, null, 1, 'x', '[', '7', 'null', () => GOOD])
+      expect(checkCarrier(value)).toBe('type');
+    expect(checkCarrier([])).toBe('version');
+    fc.assert(
+      fc.property(fc.anything({ withNullPrototype: true }), (value) => typeof checkCarrier(value) === 'string'),
+    );
+    fc.assert(fc.property(fc.json(), (text) => typeof checkCarrier(text) === 'string'));
   });
 
   it('has ids whose hexadecimal form lists bytes in memory order', () => {
@@ -89,6 +109,7 @@ describe('headers', () => {
     ['a Headers instance', new Headers({ Traceparent: value })],
     ['a Map', new Map([['traceparent', value]])],
     ['pairs', [['TRACEPARENT', value]]],
+    ['raw headers', ['Host', 'traceparent', 'TraceParent', value]],
     ['another get()', { get: (name: string) => (name === 'traceparent' ? value : null) }],
     ['no prototype', Object.assign(Object.create(null), { traceparent: value })],
   ])('are found in %s', (_, headers) => {
@@ -112,6 +133,7 @@ describe('headers', () => {
       {},
       [],
       [1, null, [2]],
+      ['traceparent'],
       throws,
       { traceparent: 7 },
       { traceparent: [] },
@@ -171,7 +193,34 @@ describe('W3C trace context', () => {
 
   it('comes out as it went in', () => {
     const context = { traceId: GOOD.trace, spanId: GOOD.root, sampled: true, state: 'a=1' };
-    expect(formatTraceHeaders(context)).toEqual({ traceparent: value, tracestate: 'a=1' });
-    expect(formatTraceHeaders({ ...context, sampled: false }).traceparent).toBe(value.replace(/01$/, '00'));
+    expect(formatHeaders(context, 'b=2')).toEqual({ traceparent: value, tracestate: 'a=1', baggage: 'b=2' });
+    expect(formatHeaders({ ...context, sampled: false }, undefined)['traceparent']).toBe(value.replace(/01$/, '00'));
+  });
+});
+
+describe('W3C baggage', () => {
+  it('keeps its members with their properties', () => {
+    expect(parseBaggage('tenant=7;p=1;q, user = x%20y')).toBe('tenant=7;p=1;q,user=x%20y');
+  });
+
+  it('loses malformed members and those beyond the limits, and nothing else', () => {
+    expect(parseBaggage('a=1,,nonsense,=2,b=%zz,c=3')).toBe('a=1,c=3');
+    expect(parseBaggage('nonsense')).toBeUndefined();
+    expect(parseBaggage(`a=1,b=${'x'.repeat(8192)},c=3`)).toBe('a=1,c=3');
+    const many = Array.from({ length: 100 }, (_, index) => `k${index}=1`);
+    expect(parseBaggage(many.join(','))).toBe(many.slice(0, 64).join(','));
+    const fits = `a=${'x'.repeat(4000)},b=${'x'.repeat(4000)}`;
+    expect(parseBaggage(`${fits},c=${'x'.repeat(4000)}`)).toBe(fits);
+  });
+
+  it('that was read is always taken along by a carrier', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 200 }), fc.string({ maxLength: 200 }), (wild, plain) => {
+        for (const text of [wild, plain, `k=${wild}`, `a=1,${plain}`, `k=1;${wild}`, `k=1;${plain}`]) {
+          const baggage = parseBaggage(text);
+          if (baggage !== undefined) expect(checkCarrier({ ...GOOD, baggage })).toMatchObject({ baggage });
+        }
+      }),
+    );
   });
 });

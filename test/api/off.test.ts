@@ -34,7 +34,8 @@ const USE_EVERYTHING = `
   print({
     enabled: tracer.enabled,
     reason: tracer.reason,
-    carrier: request.carrier() === undefined,
+    carrier: request.carrier(),
+    none: [tracer.request().carrier() === undefined, tracer.adopt(undefined).headers()],
     headers: request.headers(),
     handles: [request.handle, batch.handle, tracer.apiAddress].map(String),
     gpu: [tracer.gpu().source, tracer.gpu().reason],
@@ -61,8 +62,9 @@ it('loads nothing native, creates no file or thread and records nothing while GP
   expect(output).toEqual({
     enabled: false,
     reason: 'GPUSPAN is not set',
-    carrier: true,
-    headers: {},
+    carrier: { v: 1, trace: '0af7651916cd43dd8448eb211c80319c', root: 'b7ad6b7169203331', level: 0, flags: 1 },
+    none: [true, {}],
+    headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
     handles: ['0', '0', '0'],
     gpu: ['', 'GPUSPAN is not set'],
     traced: [0, -1],

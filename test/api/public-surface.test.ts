@@ -4,7 +4,7 @@
 import { expect, it } from 'vitest';
 import { runProgram } from './child';
 
-const NAMES = ['GpuspanError', 'defineEvents', 'defineStages', 'start'];
+const NAMES = ['GpuspanError', 'carrierFromHeader', 'carrierToHeader', 'defineEvents', 'defineStages', 'start'];
 
 const MEMBERS = {
   tracer: [

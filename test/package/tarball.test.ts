@@ -13,11 +13,14 @@ import { ROOT } from '../../scripts/fresh.mjs';
 
 const PROGRAM = `
 const { defineStages, start } = LOAD('gpuspan');
+const { carrierFromHeader, carrierToHeader } = LOAD('gpuspan/carrier');
 const stages = defineStages('package', { forward: { level: 1 } });
 const tracer = start({ serviceName: 'packed' });
 const request = tracer.request({ id: 'one' });
 const slice = request.begin(stages.forward);
 request.end(slice);
+const carrier = request.carrier();
+if (carrierFromHeader(carrierToHeader(carrier))?.root !== carrier?.root) throw new Error('the carrier is another');
 request.finish();
 console.log(JSON.stringify({ enabled: tracer.enabled, reason: tracer.reason ?? '' }));
 await tracer.shutdown();
@@ -63,8 +66,8 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'package.json'), '{"private":true}');
   const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
   npm(['install', ...flags, join(folder, report.filename), '@opentelemetry/api@1'], folder, bareEnv);
-  writeFileSync(join(folder, 'program.cjs'), `(async () => {${PROGRAM.replace('LOAD', 'require')}})();`);
-  writeFileSync(join(folder, 'program.mjs'), PROGRAM.replace('LOAD', 'await import'));
+  writeFileSync(join(folder, 'program.cjs'), `(async () => {${PROGRAM.replaceAll('LOAD', 'require')}})();`);
+  writeFileSync(join(folder, 'program.mjs'), PROGRAM.replaceAll('LOAD', 'await import'));
 });
 afterAll(async () => {
   await receiver.close();

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Finds a header in whatever shape an application has its headers. Pure; loads nothing. Called once a request.
+
+/**
+ * Request headers: a plain object in any case with strings or arrays of strings (Node's `req.headers`), a `Headers`
+ * instance, a Map, pairs of name and value, or names and values in turn (Node's `req.rawHeaders`).
+ */
+export type HeaderSource =
+  | Readonly<Record<string, string | readonly string[] | undefined>>
+  | { get(name: string): string | null | undefined }
+  | Iterable<readonly [string, string]>
+  | readonly string[];
+
+/** The values of a header, all joined by commas. `name` in lower case. Never throws. */
+export function findHeader(headers: unknown, name: string): string | undefined {
+  try {
+    return typeof headers === 'object' && headers !== null ? lookUp(headers, name) : undefined;
+  } catch {
+    return undefined; // Not headers after all; a getter or iterator threw.
+  }
+}
+
+function lookUp(headers: object, name: string): string | undefined {
+  if (Object.hasOwn(headers, name)) return toText((headers as Record<string, unknown>)[name]);
+  if (typeof Headers === 'function' && headers instanceof Headers) return headers.get(name) ?? undefined;
+  const pairs = Symbol.iterator in headers ? pairUp(headers as Iterable<unknown>) : Object.entries(headers);
+  const found: string[] = [];
+  for (const pair of pairs) {
+    if (!Array.isArray(pair) || typeof pair[0] !== 'string' || pair[0].toLowerCase() !== name) continue;
+    const value = toText(pair[1]);
+    if (value !== undefined) found.push(value);
+  }
+  if (found.length > 0) return found.join(',');
+  return 'get' in headers && typeof headers.get === 'function' ? toText(headers.get(name)) : undefined;
+}
+
+/** Node's `rawHeaders` are one list of names and values in turn. */
+function pairUp(items: Iterable<unknown>): Iterable<unknown> {
+  if (!Array.isArray(items) || typeof items[0] !== 'string') return items;
+  return Array.from({ length: items.length >> 1 }, (_, index) => items.slice(index * 2, index * 2 + 2));
+}
+
+function toText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return Array.isArray(value) && value.every((item) => typeof item === 'string') && value.length > 0
+    ? value.join(',')
+    : undefined;
+}

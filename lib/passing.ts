@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a request that records nothing here hands on, because tracing is off, the request is not sampled or there was no
+// room. Made once a request, on its thread, by lib/request-start.ts; all work waits until `carrier` or `headers` is called.
+// Nothing here loads OpenTelemetry: with tracing off nothing does.
+import { type Carrier, carrierToHeaders, type HeaderSource, passOnHeaders } from './carrier';
+import { isCarrierId, makeCarrier, passableCarrier } from './carrier-check';
+import { carrierContext, carrierOfHeaders, formatHeaders, type TraceContext } from './trace-context';
+
+/** What an inert request answers with. */
+export interface Passing {
+  carrier(): Carrier | undefined;
+  /** The position in the trace, if any. */
+  context(): TraceContext | undefined;
+  headers(): Record<string, string>;
+}
+
+/** A carrier, or its text, passed on untouched: whoever is next may record, or know its version. */
+export class PassingCarrier implements Passing {
+  constructor(private readonly given: unknown) {}
+
+  carrier(): Carrier | undefined {
+    return passableCarrier(this.given);
+  }
+
+  context(): TraceContext | undefined {
+    return carrierContext(this.given);
+  }
+
+  headers(): Record<string, string> {
+    return carrierToHeaders(this.given as Carrier);
+  }
+}
+
+/** Headers of an incoming call, unread, while tracing is off. */
+export class PassingHeaders implements Passing {
+  constructor(private readonly given: HeaderSource) {}
+
+  carrier(): Carrier | undefined {
+    return carrierOfHeaders(this.headers());
+  }
+
+  context(): TraceContext | undefined {
+    return carrierContext(this.carrier());
+  }
+
+  headers(): Record<string, string> {
+    const { traceparent, tracestate, baggage } = passOnHeaders(this.given);
+    return {
+      ...(traceparent !== undefined && { traceparent }),
+      ...(traceparent !== undefined && tracestate !== undefined && { tracestate }),
+      ...(baggage !== undefined && { baggage }),
+    };
+  }
+}
+
+/** A position in a trace that was read from headers, or made by a sampler that said no. */
+export class PassingContext implements Passing {
+  constructor(
+    private readonly position: TraceContext | undefined,
+    private readonly id: string | undefined,
+    private readonly baggage: string | undefined,
+  ) {}
+
+  carrier(): Carrier | undefined {
+    const { position, id } = this;
+    if (position === undefined) return undefined;
+    const { traceId, spanId, sampled, state } = position;
+    const carried = isCarrierId(id) ? id : undefined;
+    return makeCarrier(traceId, spanId, undefined, 0, sampled ? 1 : 0, carried, state, this.baggage);
+  }
+
+  context(): TraceContext | undefined {
+    return this.position;
+  }
+
+  headers(): Record<string, string> {
+    const { position, baggage } = this;
+    if (position !== undefined) return formatHeaders(position, baggage);
+    return baggage === undefined ? {} : { baggage };
+  }
+}
