@@ -4,9 +4,9 @@
 // computes the next tokens of all members in one launch. Two drafted tokens a member go along, so that a step whose
 // drafts turn out right gives up to three. Called by worker.mjs on its one thread.
 
+import * as stages from 'gpuspan/stages';
 import { DIMENSIONS } from './model/model.mjs';
 import { rowSeed } from './model/reference.mjs';
-import { workerEvents as events, workerStages as stages } from './stages.mjs';
 
 const MAX_MEMBERS = 16;
 const DRAFTS = 2;
@@ -19,6 +19,8 @@ export class Scheduler {
   #running = [];
   /** The batch of `#running` for tracing: defined anew whenever a member joins or goes. */
   #batch;
+  /** The one that it continues with other members. */
+  #previous;
   #loop;
   #tracer;
   #model;
@@ -37,7 +39,7 @@ export class Scheduler {
     const request = this.#tracer.adopt(trace);
     const queuedAt = this.#tracer.now();
     const [prompt, end] = [tokens.length, tokens.length + maxTokens];
-    const job = { id, request, tokens, seed, prompt, end, queuedAt, decode: 0, cancelled: false };
+    const job = { id, request, tokens, seed, prompt, end, queuedAt, decode: 0, steps: 0, cancelled: false };
     this.#jobs.set(id, job);
     this.#waiting.push(job);
     this.#loop ??= this.#run();
@@ -70,16 +72,17 @@ export class Scheduler {
   /** Computes every position of the prompt; the last one gives the first new token. */
   async #prefill(job) {
     const { request, tokens } = job;
-    request.record(stages.queue_wait, job.queuedAt, this.#tracer.now());
-    const prefill = request.begin(stages.prefill);
+    request.record(stages.prefill.prefill_waiting, job.queuedAt, this.#tracer.now());
+    const prefill = request.begin(stages.prefill.prefill_forward);
     let picks;
     for (let from = 1; from <= tokens.length; from += this.#device.maxBatch) {
       const last = Math.min(tokens.length, from + this.#device.maxBatch - 1);
-      picks = await this.#forward(request, positions(job, from, last));
+      const chunk = positions(job, from, last);
+      picks = await request.slice(stages.prefill.chunked_prefill, () => this.#forward(request, chunk));
     }
     tokens.push(picks.at(-1));
-    request.event(events.first_token);
-    job.decode = request.next(prefill, stages.decode, { prompt_tokens: job.prompt });
+    request.event(stages.events.first_token);
+    job.decode = request.next(prefill, stages.decode.decode_forward, { prompt_tokens: job.prompt });
     this.#closeBatch();
     this.#running.push(job);
     this.#deliver([[job, tokens.slice(-1)]]);
@@ -90,14 +93,16 @@ export class Scheduler {
     const members = [...this.#running];
     this.#batch ??= this.#tracer.batch(
       members.map(({ request }) => request),
-      { attributes: { forward_mode: 'decode' } },
+      { attributes: { forward_mode: 'decode' }, previous: this.#previous },
     );
     const batch = this.#batch;
-    const step = batch.begin(stages.decode_step);
+    const step = batch.begin(stages.decode.decode_loop);
+    batch.event(stages.events.schedule, { batch_size: members.length });
     const starts = members.map(({ tokens }) => tokens.length);
-    batch.slice(stages.draft, () => {
+    batch.slice(stages.speculative.spec_draft, () => {
       for (const job of members) this.#draft(job);
     });
+    const verify = batch.begin(stages.speculative.spec_verify);
     const rows = members.flatMap((job, i) => positions(job, starts[i], job.tokens.length));
     const picks = await this.#forward(batch, rows);
 
@@ -108,9 +113,12 @@ export class Scheduler {
       row += verified.length;
       const accepted = verified.slice(0, 1 + countEqual(drafts, verified));
       job.tokens.push(...accepted);
+      job.steps++;
       return [job, accepted];
     });
-    batch.endSlice(step, { rows: rows.length }, { accepted_tokens: news.map(([, accepted]) => accepted.length) });
+    batch.endSlice(verify, { rows: rows.length }, { accepted_tokens: news.map(([, accepted]) => accepted.length) });
+    // A column looks at every member: made where it is recorded only.
+    if (step !== 0) batch.endSlice(step, undefined, { decode_ct: members.map(({ steps }) => steps) });
     this.#deliver(news);
   }
 
@@ -126,7 +134,7 @@ export class Scheduler {
 
   /** `owner`: the request or batch that the launch is for. The device's code records GPU slices for its handle. */
   async #forward(owner, rows) {
-    const job = owner.slice(stages.launch, () => {
+    const job = owner.slice(stages.gpu.gpu_launch, () => {
       const hidden = new Int8Array(rows.length * DIMENSIONS);
       rows.forEach(({ tokens, length }, i) => {
         this.#model.embed(tokens, length, hidden.subarray(i * DIMENSIONS, (i + 1) * DIMENSIONS));
@@ -137,7 +145,7 @@ export class Scheduler {
         owner.handle,
       );
     });
-    const found = await owner.slice(stages.wait_gpu, () => this.#device.wait(job));
+    const found = await owner.slice(stages.gpu.gpu_wait, () => this.#device.wait(job));
     return Array.from(found, (row) => this.#model.tokenAt(row));
   }
 
@@ -152,13 +160,15 @@ export class Scheduler {
 
   /** The next step has other members. */
   #closeBatch() {
-    this.#batch?.end();
+    if (this.#batch === undefined) return;
+    this.#batch.end();
+    this.#previous = this.#batch;
     this.#batch = undefined;
   }
 
   #retire({ id, request, decode, cancelled, tokens, prompt }) {
     this.#jobs.delete(id);
-    if (cancelled) request.event(events.cancelled);
+    if (cancelled) request.event(stages.events.cancelled);
     request.end(decode, { output_tokens: tokens.length - prompt });
     request.leave();
   }

@@ -11,12 +11,13 @@ import { text } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { start } from 'gpuspan';
+import * as stages from 'gpuspan/stages';
 import { Dispatcher } from './dispatcher.mjs';
 import { readTokenizer } from './model/corpus.mjs';
-import { serverStages as stages } from './stages.mjs';
 
 const MAX_PROMPT = 4_000;
 const MAX_TOKENS = 10_000;
+const MODEL = 'toy';
 
 const { values: options } = parseArgs({
   options: {
@@ -47,41 +48,61 @@ async function serve(incoming, response) {
   const request = tracer.request({
     id,
     headers: incoming.headers,
-    attributes: { 'http.request.method': 'POST', 'url.path': '/generate', 'gen_ai.request.max_tokens': job.maxTokens },
+    attributes: { 'http.request.method': 'POST', 'url.path': '/generate', ...describeJob(job) },
   });
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   try {
-    const written = await generate(request, id, job, response, gone.signal);
-    request.finish({ attributes: { 'http.response.status_code': 200, 'gen_ai.usage.output_tokens': written } });
+    const answer = await generate(request, id, job, response, gone.signal);
+    request.finish({ attributes: { 'http.response.status_code': 200, ...describeAnswer(id, answer) } });
   } catch (error) {
+    if (gone.signal.aborted) request.event(stages.events.client_abort);
     request.abort(gone.signal.aborted ? 'the client went away' : error);
     if (response.headersSent) response.destroy();
     else refuse(response, 503, error.message);
   }
 }
 
-/** @returns {Promise<number>} how many tokens were streamed */
+/** What the job asks for, under the names of OpenTelemetry's GenAI conventions. */
+function describeJob({ maxTokens, seed }) {
+  const body = { model: MODEL, max_tokens: maxTokens, seed, stream: true };
+  return stages.genAiAttributes({ operation: 'text_completion', provider: 'text-server', request: body });
+}
+
+/** What came of it. The model never stops by itself. */
+function describeAnswer(id, { read, written, firstAfterMillis }) {
+  return stages.genAiAttributes({
+    response: { id, model: MODEL, usage: { prompt_tokens: read, completion_tokens: written } },
+    finishReasons: 'length',
+    latency: { timeToFirstToken: firstAfterMillis / 1e3 },
+  });
+}
+
+/** @returns how many tokens were read and streamed, and when the first one was there */
 async function generate(request, id, { prompt, maxTokens, seed }, response, signal) {
-  const tokens = request.slice(stages.tokenize, () => tokenizer.encode(prompt));
-  const answer = request.slice(stages.dispatch, () =>
+  const began = performance.now();
+  const tokens = request.slice(stages.request.tokenize, () => tokenizer.encode(prompt));
+  const answer = request.slice(stages.request.api_server_dispatch, () =>
     dispatcher.dispatch({ id, tokens, maxTokens, seed, trace: request.carrier() }, signal),
   );
   const decoder = tokenizer.decoder();
   let written = 0;
+  let firstAfterMillis = 0;
   for await (const some of answer) {
-    const detokenize = request.begin(stages.detokenize);
+    if (written === 0) firstAfterMillis = performance.now() - began;
+    const detokenize = request.begin(stages.request.detokenize);
     const piece = decoder.write(some);
-    const write = request.next(detokenize, stages.stream_write);
+    const write = request.next(detokenize, stages.request.stream_write);
     if (!response.headersSent)
       response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'x-request-id': id });
-    if (!response.write(piece)) await once(response, 'drain', { signal });
+    const full = !response.write(piece);
     request.end(write);
+    if (full) await request.slice(stages.request.stream_drain, () => once(response, 'drain', { signal }));
     written += some.length;
   }
   response.end(decoder.end());
   await finished(response);
-  return written;
+  return { read: tokens.length, written, firstAfterMillis };
 }
 
 function parseJob(body) {

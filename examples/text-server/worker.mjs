@@ -5,6 +5,7 @@
 
 import { parseArgs } from 'node:util';
 import { start } from 'gpuspan';
+import * as stages from 'gpuspan/stages';
 import { openDevice } from './device.mjs';
 import { readTokenizer } from './model/corpus.mjs';
 import { DIMENSIONS, Model } from './model/model.mjs';
@@ -12,17 +13,31 @@ import { Scheduler } from './scheduler.mjs';
 
 const { values: options } = parseArgs({ options: { device: { type: 'string' }, corpus: { type: 'string' } } });
 
-const tracer = start({ serviceName: 'text-worker', worker: { label: 'DecodeWorker', tpRank: 0 } });
-const { tokenizer, corpus } = readTokenizer(options.corpus);
-const model = new Model(corpus, tokenizer.size);
-const device = tryOpenDevice();
-// The first job of a device is slow (its driver still compiles), and should be nobody's.
-await device.wait(device.launch(new Int8Array(DIMENSIONS), new Uint32Array(1), 0n));
+const tracer = start({
+  serviceName: 'text-worker',
+  worker: { label: 'DecodeWorker', tpRank: 0 },
+  // Whoever raises the level to 3 also wants to see the steps (decode_loop) in each member's trace.
+  expandLevel: 3,
+});
+const { model, device } = await tracer.trace({ name: 'startup' }, load);
 const scheduler = new Scheduler({ tracer, model, device, send });
 
-function tryOpenDevice() {
+/** What happens before the first request has a trace of its own. @param {import('gpuspan').Request} request */
+async function load(request) {
+  const loading = request.begin(stages.startup.model_load);
+  const { tokenizer, corpus } = readTokenizer(options.corpus);
+  const fitted = new Model(corpus, tokenizer.size);
+  const opened = tryOpenDevice(fitted);
+  const warming = request.next(loading, stages.startup.warm_up);
+  // The first job of a device is slow (its driver still compiles), and should be nobody's.
+  await opened.wait(opened.launch(new Int8Array(DIMENSIONS), new Uint32Array(1), 0n));
+  request.end(warming);
+  return { model: fitted, device: opened };
+}
+
+function tryOpenDevice(fitted) {
   try {
-    return openDevice(options.device, model);
+    return openDevice(options.device, fitted);
   } catch (error) {
     console.error(`text-server: cannot compute on ${options.device}: ${error.message}`);
     process.exit(1);

@@ -36,7 +36,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = Object.freeze([
   ...rows('decode', 'request', entries.DECODE),
   ...rows('speculative', 'request', entries.SPECULATIVE),
   ...rows('pipeline', 'request', entries.PIPELINE),
-  ...rows('gpu', 'request', entries.GPU),
+  ...rows('gpu', 'gpu', entries.GPU),
   ...rows('kvTransfer', 'mooncake', entries.KV_TRANSFER),
   ...rows('cache', 'hicache', entries.CACHE),
   ...rows('diffusion', 'diffusion', entries.DIFFUSION),

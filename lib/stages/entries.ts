@@ -46,6 +46,7 @@ export const REQUEST = {
     meaning: 'The request ends without a forward pass, because its answer was known or it was refused.',
     sglang: 'quick_finish',
   },
+  run_batch_cpu: { level: 4, meaning: 'The CPU part of running a batch.', sglang: 'run_batch_cpu' },
 } as const satisfies Entries;
 
 /** The prompt's pass through the model, and what a worker does that only prefills. */
@@ -66,6 +67,7 @@ export const PREFILL = {
     sglang: 'prefill_budget_wait',
   },
   prefill_forward: { level: 1, meaning: 'The forward passes over the whole prompt.', sglang: 'prefill_forward' },
+  vit_encode: { level: 1, meaning: 'Images of the prompt become embeddings.' },
   chunked_prefill: { level: 3, meaning: 'The forward pass over one chunk of the prompt.', sglang: 'chunked_prefill' },
   prefill_prepare: {
     level: 1,
@@ -142,16 +144,17 @@ export const PIPELINE = {
   pp_bubble: { level: 3, meaning: 'The rank idles for want of a micro-batch.' },
 } as const satisfies Entries;
 
-/** What the host does around the GPU, and what the GPU does: with beginGpu the stream's own time. */
+/**
+ * What the host does around the GPU, and what the GPU does: with beginGpu the stream's own time. A module of its own, so
+ * that it can be switched by itself. Those of the GPU have no lower level than the launch that is their parent.
+ */
 export const GPU = {
-  run_batch_cpu: { level: 4, meaning: 'The CPU part of running a batch.', sglang: 'run_batch_cpu' },
   gpu_launch: { level: 2, meaning: 'The host prepares and launches the work.' },
   gpu_wait: { level: 2, meaning: 'The host waits for the result.' },
   gpu_upload: { level: 3, meaning: 'GPU slice: a copy to the device.' },
-  gpu_forward: { level: 1, meaning: 'GPU slice: the forward pass on the stream.' },
+  gpu_forward: { level: 2, meaning: 'GPU slice: the forward pass on the stream.' },
   gpu_sample: { level: 2, meaning: 'GPU slice: tokens are picked from the logits.' },
   gpu_download: { level: 3, meaning: 'GPU slice: a copy from the device.' },
-  vit_encode: { level: 1, meaning: 'Images of the prompt become embeddings.' },
 } as const satisfies Entries;
 
 /** KV cache from one machine to another. Module mooncake, as in SGLang. */

@@ -20,8 +20,8 @@ export const decode = defineStages('request', entries.DECODE);
 export const speculative = defineStages('request', entries.SPECULATIVE);
 /** Pipeline parallelism. Module `request`. */
 export const pipeline = defineStages('request', entries.PIPELINE);
-/** Around and on the GPU. Module `request`. */
-export const gpu = defineStages('request', entries.GPU);
+/** Around and on the GPU. Module `gpu`. */
+export const gpu = defineStages('gpu', entries.GPU);
 /** KV cache between machines. Module `mooncake`. */
 export const kvTransfer = defineStages('mooncake', entries.KV_TRANSFER);
 /** KV cache on storage. Module `hicache`. */

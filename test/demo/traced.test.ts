@@ -19,7 +19,7 @@ const labels = (spans: readonly ReceivedSpan[]) => spans.map((span) => span.attr
 /** The host slice that waited for what `launch` launched: the next one under the same parent. */
 function waitAfter(launch: ReceivedSpan, siblings: readonly ReceivedSpan[]): ReceivedSpan | undefined {
   return siblings.find(
-    ({ name, startTimeUnixNano }) => name === 'wait_gpu' && startTimeUnixNano >= launch.endTimeUnixNano,
+    ({ name, startTimeUnixNano }) => name === 'gpu_wait' && startTimeUnixNano >= launch.endTimeUnixNano,
   );
 }
 
@@ -38,7 +38,7 @@ function expectGpuSlicesInPlace(spans: readonly ReceivedSpan[], source: string):
   const found = gpuSlices(spans);
   expect(found.length).toBeGreaterThan(REQUESTS);
   for (const { slice, launch, wait } of found) {
-    expect(launch.name).toBe('launch');
+    expect(launch.name).toBe('gpu_launch');
     const bound = BigInt(slice.attributes['gpu.time.bound_ns'] as number);
     expect(slice.attributes['gpu.time.source']).toBe(source);
     expect(slice.startTimeUnixNano).toBeGreaterThanOrEqual(launch.startTimeUnixNano - bound);
@@ -58,6 +58,24 @@ function expectOneTraceARequest({ spans }: DemoRun): void {
   for (const root of roots) {
     const isRemote = remote.includes(root);
     expect([root.parentSpanId !== '', root.kind === SERVER]).toEqual([isRemote, isRemote]);
+  }
+}
+
+/** What each request asked for and got. */
+function expectGenAi(spans: readonly ReceivedSpan[]): void {
+  for (const { attributes } of spans.filter(({ name }) => name === ROOT)) {
+    expect(attributes).toMatchObject({
+      'gen_ai.operation.name': 'text_completion',
+      'gen_ai.provider.name': 'text-server',
+      'gen_ai.request.model': 'toy',
+      'gen_ai.request.stream': true,
+      'gen_ai.response.model': 'toy',
+      'gen_ai.response.finish_reasons': ['length'],
+      'gen_ai.response.id': attributes['rid'],
+    });
+    expect(attributes['gen_ai.usage.output_tokens']).toBe(attributes['gen_ai.request.max_tokens']);
+    expect(Number(attributes['gen_ai.usage.input_tokens'])).toBeGreaterThan(0);
+    expect(Number(attributes['gen_ai.response.time_to_first_chunk'])).toBeGreaterThan(0);
   }
 }
 
@@ -82,22 +100,25 @@ function expectStageTable({ stdout, spans }: DemoRun, gpu: string): void {
       .byName('batch')
       .map(({ traceId }) => traceId),
   );
-  const steps = spans.filter(({ name, traceId }) => name === 'decode_step' && batches.has(traceId)).length;
+  const steps = spans.filter(({ name, traceId }) => name === 'spec_verify' && batches.has(traceId)).length;
   const pieces = query(spans).byName('detokenize').length;
   expect(steps).toBeGreaterThan(0);
   expect(pieces).toBeGreaterThan(REQUESTS);
   expect(stageTable(stdout)).toEqual({
     tokenize: ['host', 'text-server', REQUESTS],
-    dispatch: ['host', 'text-server', REQUESTS],
+    api_server_dispatch: ['host', 'text-server', REQUESTS],
     detokenize: ['host', 'text-server', pieces],
     stream_write: ['host', 'text-server', pieces],
-    queue_wait: ['host', 'text-worker', REQUESTS],
-    prefill: ['host', 'text-worker', REQUESTS],
-    decode: ['host', 'text-worker', REQUESTS],
-    decode_step: ['host', 'text-worker', steps],
+    model_load: ['host', 'text-worker', 1],
+    warm_up: ['host', 'text-worker', 1],
+    prefill_waiting: ['host', 'text-worker', REQUESTS],
+    prefill_forward: ['host', 'text-worker', REQUESTS],
+    decode_forward: ['host', 'text-worker', REQUESTS],
+    spec_draft: ['host', 'text-worker', steps],
+    spec_verify: ['host', 'text-worker', steps],
     // One for each prompt and one for each step.
-    launch: ['host', 'text-worker', REQUESTS + steps],
-    wait_gpu: ['host', 'text-worker', REQUESTS + steps],
+    gpu_launch: ['host', 'text-worker', REQUESTS + steps],
+    gpu_wait: ['host', 'text-worker', REQUESTS + steps],
     gpu_forward: [gpu, 'text-worker', REQUESTS + steps],
   });
 }
@@ -118,6 +139,7 @@ describe('the demo on OpenCL', () => {
     expectStageTable(run, 'GPU (opencl)');
 
     expectOneTraceARequest(run);
+    expectGenAi(run.spans);
     const tree = query(run.spans);
     for (const root of run.spans.filter(({ name }) => name === ROOT)) {
       const workers = tree.children(root);
@@ -134,22 +156,23 @@ describe('the demo on OpenCL', () => {
     const tree = query(run.spans);
     const [root] = run.spans.filter(({ name }) => name === ROOT);
     const lines = tree.tree(root!).split('\n');
-    expect(lines.slice(0, 4)).toEqual(['request', '  HttpServer', '    tokenize', '    dispatch']);
+    expect(lines.slice(0, 4)).toEqual(['request', '  HttpServer', '    tokenize', '    api_server_dispatch']);
     const worker = lines.slice(lines.indexOf('  DecodeWorker'));
     expect(worker.slice(0, 6)).toEqual([
       '  DecodeWorker',
-      '    queue_wait',
-      '    prefill',
-      '      launch',
+      '    prefill_waiting',
+      '    prefill_forward',
+      '      gpu_launch',
       '        gpu_forward',
-      '      wait_gpu',
+      '      gpu_wait',
     ]);
-    expect(worker.slice(6, 11)).toEqual([
-      '    decode',
-      '      decode_step',
-      '        launch',
+    expect(worker.slice(6, 12)).toEqual([
+      '    decode_forward',
+      '      spec_draft',
+      '      spec_verify',
+      '        gpu_launch',
       '          gpu_forward',
-      '        wait_gpu',
+      '        gpu_wait',
     ]);
   });
 
@@ -160,13 +183,18 @@ describe('the demo on OpenCL', () => {
     const roots = spans.filter(({ name }) => name === ROOT);
     expect(roots, stdout).toHaveLength(8);
     for (const root of roots) {
-      const steps = spans.filter(({ name, traceId }) => name === 'decode_step' && traceId === root.traceId);
+      const steps = spans.filter(({ name, traceId }) => name === 'spec_verify' && traceId === root.traceId);
       const accepted = steps.map((step) => Number(step.attributes['accepted_tokens']));
       // The first token comes from the prefill.
       const total = 1 + accepted.reduce((sum, count) => sum + count, 0);
       expect(total).toBe(Number(root.attributes['gen_ai.usage.output_tokens']));
       for (const step of steps) expect(tree.links(step).map(({ name }) => name)).toEqual(['batch']);
     }
+    // Members join and go: each batch but the first links to the one that it continues.
+    const batches = tree.byName('batch').sort((a, b) => Number(a.startTimeUnixNano - b.startTimeUnixNano));
+    expect(batches.length).toBeGreaterThan(1);
+    const continued = batches.map((batch) => tree.links(batch).find(({ name }) => name === 'batch')?.spanId);
+    expect(continued).toEqual([undefined, ...batches.slice(0, -1).map(({ spanId }) => spanId)]);
   });
 
   it('records the copies to and from the device at level 3', async (context) => {
@@ -201,11 +229,18 @@ describe('the demo on the simulated CUDA device', () => {
     expectGpuSlicesInPlace(run.spans, 'simulated');
   });
 
-  it('records the copies to and from the device at level 3', async () => {
+  it('records the copies to and from the device at level 3, and counts the steps of each member', async () => {
     const { spans, status } = await runDemo(args, { GPUSPAN_DEVICE: 'sim', GPUSPAN_LEVEL: '3' });
     expect(status).toBe(0);
     const names = new Set(spans.filter(isGpu).map(({ name }) => name));
     expect(names).toEqual(new Set(['gpu_upload', 'gpu_forward', 'gpu_download']));
+    expect(query(spans).orphans()).toEqual([]);
+    for (const { traceId } of spans.filter(({ name }) => name === ROOT)) {
+      const steps = spans.filter((span) => span.traceId === traceId && span.name === 'decode_loop');
+      const counts = steps.map(({ attributes }) => Number(attributes['decode_ct'])).sort((a, b) => a - b);
+      expect(counts).toEqual(steps.map((_, i) => i + 1));
+      for (const { events } of steps) expect(events.map(({ name }) => name)).toEqual(['schedule']);
+    }
   });
 
   it('lets a kernel take as long as GPUSPAN_SIM says', async () => {

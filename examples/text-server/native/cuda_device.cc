@@ -173,9 +173,9 @@ bool CudaDevice::download(const CudaJob& job) {
 }
 
 bool CudaDevice::launch(Job& base, uint64_t trace) {
-  static gpuspan_stage upload_stage = GPUSPAN_STAGE("model", "gpu_upload", 3);
-  static gpuspan_stage forward_stage = GPUSPAN_STAGE("model", "gpu_forward", 2);
-  static gpuspan_stage download_stage = GPUSPAN_STAGE("model", "gpu_download", 3);
+  static gpuspan_stage upload_stage = GPUSPAN_STAGE("gpu", "gpu_upload", 3);
+  static gpuspan_stage forward_stage = GPUSPAN_STAGE("gpu", "gpu_forward", 2);
+  static gpuspan_stage download_stage = GPUSPAN_STAGE("gpu", "gpu_download", 3);
   static gpuspan_key rows_key = GPUSPAN_KEY("rows");
 
   auto& job = static_cast<CudaJob&>(base);
