@@ -97,7 +97,8 @@ export class Lane {
     }
     if (attributes === undefined) this.native.end(token);
     else this.native.endWith(token, this.encodeSlice(attributes));
-    return gate > level ? 0 : this.begin(level, where, stage, undefined);
+    // After the owner's end the token was stale: that is the call's one loss.
+    return gate > level || where === CLOSED ? 0 : this.begin(level, where, stage, undefined);
   }
 
   /**

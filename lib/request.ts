@@ -203,7 +203,6 @@ export class Request {
    * started it can then still be sent on (`carrier`, `headers`), get attributes and be ended; elsewhere only be sent on.
    */
   leave(options?: EndOptions): void {
-    this.lastLink = this.link();
     const owner = this.close(this.adopted);
     if (owner === NONE) return;
     this.left = true;
@@ -261,8 +260,13 @@ export class Request {
   private close(forGood: boolean): number {
     const { where } = this;
     if (this.level < 0 || this.lane === undefined) return NONE;
-    if (where === CLOSED) this.lane.lose(Loss.closed);
-    else if (forGood) this.where = CLOSED;
+    if (where === CLOSED) {
+      this.lane.lose(Loss.closed);
+      return NONE;
+    }
+    // What can be sent on afterwards, which is all but a request that was started here and is over.
+    if (this.adopted || !forGood) this.lastLink = this.link();
+    if (forGood) this.where = CLOSED;
     return where >>> 16;
   }
 

@@ -221,6 +221,24 @@ describe('a carrier', () => {
     expect(forward.links.map((link) => link.context.spanId)).toEqual([idOf(tokenize)]);
   });
 
+  it('still names the slice to link to after the adopted request has left, been finished or aborted', () => {
+    const ends: ((there: Request) => void)[] = [
+      (there) => there.leave(),
+      (there) => there.finish(),
+      (there) => there.abort('gone'),
+    ];
+    const request = tracer.request();
+    for (const end of ends) {
+      const there = tracer.adopt(request.carrier());
+      there.begin(stages.tokenize);
+      const before = there.carrier();
+      end(there);
+      expect(there.carrier()).toEqual(before);
+      expect(before).toHaveProperty('link');
+    }
+    request.finish();
+  });
+
   it('leaves an id behind that is too long for it, and is still adopted', () => {
     for (const length of [1024, 1025, 100_000]) {
       const request = tracer.request({ id: 'x'.repeat(length) });
@@ -288,6 +306,17 @@ describe('loss', () => {
     request.finish();
     const { lost } = tracer.stats();
     expect(lost).toMatchObject({ time: 1, gpu_device: 1, closed: 1 });
+  });
+
+  it('is counted once for a `next` that comes after the end, whoever ended the request', () => {
+    const request = tracer.request();
+    const adopted = tracer.adopt(request.carrier());
+    const tokens = [request, adopted].map((owner) => owner.begin(stages.tokenize));
+    adopted.leave();
+    request.finish();
+    const before = tracer.stats().recorded;
+    for (const [index, owner] of [request, adopted].entries()) owner.next(tokens[index]!, stages.forward);
+    expect(tracer.stats().recorded - before).toBe(2);
   });
 
   it('adds up: recorded = consumed + lost + inRing, consumed = delivered + held + lost', async () => {
