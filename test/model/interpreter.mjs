@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Does the operations of programs with gpuspan's public API, in a member of the pool, on its thread.
+import { defineEvents, defineStages } from 'gpuspan';
+import { setImmediate as turn } from 'node:timers/promises';
+import { EVENTS, STAGES } from './declarations.mjs';
+
+const stages = STAGES.map(({ module, name, level }) => defineStages(module, { [name]: { level } })[name]);
+const events = EVENTS.map(({ module, name, level }) => defineEvents(module, { [name]: { level } })[name]);
+/** A member that left within a microsecond of a told slice may or may not be in it: docs/design/spans.md. */
+const TOLD_MARGIN_NANOS = 20_000n;
+
+export class Interpreter {
+  #tracer;
+  #actor;
+  #post;
+  /** Promises of carriers, by program and number. */
+  #carriers = new Map();
+
+  constructor(tracer, actor, post) {
+    this.#tracer = tracer;
+    this.#actor = actor;
+    this.#post = post;
+  }
+
+  /** Each program's operations of this actor. @returns what was thrown, by program */
+  async runAll(programs) {
+    const failures = [];
+    await Promise.all(
+      programs.map(async ({ program, operations }) => {
+        try {
+          await new Run(this.#tracer, this, program).all(operations);
+        } catch (error) {
+          failures.push({ program, error: String(error?.stack ?? error) });
+        }
+      }),
+    );
+    this.#carriers.clear();
+    return failures;
+  }
+
+  send(program, carrier, to, value) {
+    for (const actor of to) {
+      if (actor === this.#actor) this.arrive(program, carrier, JSON.parse(JSON.stringify(value ?? null)));
+      else this.#post({ type: 'carrier', actor, program, carrier, value });
+    }
+  }
+
+  arrive(program, carrier, value) {
+    this.#slot(program, carrier).resolve(value);
+  }
+
+  carrier(program, carrier) {
+    return this.#slot(program, carrier).promise;
+  }
+
+  #slot(program, carrier) {
+    const key = `${program}/${carrier}`;
+    let slot = this.#carriers.get(key);
+    if (slot === undefined) this.#carriers.set(key, (slot = deferred()));
+    return slot;
+  }
+}
+
+/** One program on this actor. */
+class Run {
+  #tracer;
+  #interpreter;
+  #program;
+  #owners = new Map();
+  #tokens = new Map();
+  #scopes = new Map();
+  #traces = new Map();
+
+  constructor(tracer, interpreter, program) {
+    this.#tracer = tracer;
+    this.#interpreter = interpreter;
+    this.#program = program;
+  }
+
+  async all(operations) {
+    for (const operation of operations) {
+      const waits = this[operation.do](operation);
+      if (waits !== undefined) await waits;
+    }
+  }
+
+  start({ ref, id, name, attributes, headers, via }) {
+    const options = { id, name, attributes, headers };
+    if (via !== 'trace') {
+      this.#owners.set(ref, this.#tracer.request(options));
+      return;
+    }
+    const body = deferred();
+    const ended = this.#tracer.trace(options, (request) => {
+      this.#owners.set(ref, request);
+      return body.promise;
+    });
+    this.#traces.set(ref, { body, ended });
+  }
+
+  send({ owner, carrier, to }) {
+    this.#interpreter.send(this.#program, carrier, to, this.#owners.get(owner).carrier());
+  }
+
+  async adopt({ ref, carrier }) {
+    this.#owners.set(ref, this.#tracer.adopt(await this.#interpreter.carrier(this.#program, carrier)));
+  }
+
+  begin({ owner: id, token, stage, parent, ambient }) {
+    const owner = this.#owners.get(id);
+    const named = this.#tokens.get(parent);
+    const begin = () => (ambient ? this.#tracer.current() : owner).begin(stages[stage], named);
+    this.#tokens.set(token, ambient ? owner.run(begin) : begin());
+  }
+
+  scope({ owner, token, stage, parent }) {
+    const body = deferred();
+    const ended = this.#owners.get(owner).slice(
+      stages[stage],
+      (given) => {
+        this.#tokens.set(token, given);
+        return body.promise;
+      },
+      this.#tokens.get(parent),
+    );
+    this.#scopes.set(token, { body, ended });
+  }
+
+  settle({ token, throws }) {
+    return finish(this.#scopes.get(token), throws ? new RangeError('scope') : undefined);
+  }
+
+  leaf({ owner, stage, throws }) {
+    try {
+      this.#owners.get(owner).slice(stages[stage], () => {
+        if (throws) throw new RangeError('leaf');
+      });
+    } catch (error) {
+      if (error?.message !== 'leaf') throw error;
+    }
+  }
+
+  end({ owner: id, token, attributes, columns }) {
+    const owner = this.#owners.get(id);
+    if ('endSlice' in owner) owner.endSlice(this.#tokens.get(token), attributes, columns);
+    else owner.end(this.#tokens.get(token), attributes);
+  }
+
+  next({ owner, ended, token, stage, attributes }) {
+    this.#tokens.set(token, this.#owners.get(owner).next(this.#tokens.get(ended), stages[stage], attributes));
+  }
+
+  record({ owner, stage, attributes, backwards }) {
+    this.#passMargin();
+    const now = this.#tracer.now();
+    this.#owners.get(owner).record(stages[stage], now, backwards ? now - 1n : this.#tracer.now(), attributes);
+    this.#passMargin();
+  }
+
+  event({ owner, event, attributes }) {
+    this.#owners.get(owner).event(events[event], attributes);
+  }
+
+  set({ owner, attributes }) {
+    this.#owners.get(owner).setAttributes(attributes);
+  }
+
+  leave({ owner, attributes }) {
+    this.#owners.get(owner).leave(attributes && { attributes });
+  }
+
+  finish({ owner, attributes }) {
+    const trace = this.#traces.get(owner);
+    if (trace !== undefined) return finish(trace, undefined);
+    this.#owners.get(owner).finish(attributes && { attributes });
+    return undefined;
+  }
+
+  abort({ owner, reason, error }) {
+    const trace = this.#traces.get(owner);
+    const why = error ? new RangeError(reason) : reason;
+    if (trace !== undefined) return finish(trace, why);
+    this.#owners.get(owner).abort(why);
+    return undefined;
+  }
+
+  batch({ batch, members, attributes }) {
+    this.#owners.set(
+      batch,
+      this.#tracer.batch(
+        members.map((ref) => this.#owners.get(ref)),
+        { attributes },
+      ),
+    );
+  }
+
+  endBatch({ owner, attributes }) {
+    this.#owners.get(owner).end(attributes && { attributes });
+  }
+
+  pause() {
+    return turn();
+  }
+
+  #passMargin() {
+    const until = this.#tracer.now() + TOLD_MARGIN_NANOS;
+    while (this.#tracer.now() < until);
+  }
+}
+
+/** Settles the body and waits until what is around it has seen that. */
+async function finish({ body, ended }, failure) {
+  if (failure === undefined) body.resolve(undefined);
+  else body.reject(failure);
+  try {
+    await ended;
+  } catch (error) {
+    if (error !== failure) throw error;
+  }
+}
+
+function deferred() {
+  const slot = {};
+  slot.promise = new Promise((resolve, reject) => Object.assign(slot, { resolve, reject }));
+  return slot;
+}
