@@ -25,21 +25,40 @@ export function writeNumber(view: DataView, at: number, key: number, value: numb
   }
 }
 
-/** The narrowest width that holds every value: 1, 2, 4 bytes of integer, else 8 of double; 0 if one is no number. */
-export function columnWidth(values: ArrayLike<number>): number {
-  let width = 1;
+/** How a column is stored: bytes a value, and what they are counted from. */
+export interface ColumnShape {
+  /** 1, 2, 4 bytes of integer, else 8 of double. */
+  readonly width: number;
+  /** The smallest value, where counting from it makes the column shorter; then values are unsigned. */
+  readonly base: number | undefined;
+}
+
+const DOUBLES: ColumnShape = { width: 8, base: undefined };
+/** What a base itself takes. */
+const BASE_BYTES = 4;
+
+/** The shortest that holds every value; undefined if one is no number. */
+export function columnShape(values: ArrayLike<number>): ColumnShape | undefined {
+  let low = 0;
+  let high = 0;
+  let whole = true;
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
-    if (typeof value !== 'number') return 0;
-    if ((value | 0) !== value) width = 8;
-    else if (width < 4 && (value > 32_767 || value < -32_768)) width = 4;
-    else if (width < 2 && (value > 127 || value < -128)) width = 2;
+    if (typeof value !== 'number') return undefined;
+    if ((value | 0) !== value) whole = false;
+    if (i === 0 || value < low) low = value;
+    if (i === 0 || value > high) high = value;
   }
-  return width;
+  if (!whole) return DOUBLES;
+  const width = low < -32_768 || high > 32_767 ? 4 : low < -128 || high > 127 ? 2 : 1;
+  const above = high - low > 65_535 ? 4 : high - low > 255 ? 2 : 1;
+  const shorter = BASE_BYTES + above * values.length < width * values.length;
+  return shorter ? { width: above, base: low } : { width, base: undefined };
 }
 
 /** Writes one value of a column of this width. */
 export function writeColumnValue(view: DataView, at: number, width: number, value: number): void {
+  // An unsigned byte and a signed one of the same value are the same bits, and so for 2 bytes.
   if (width === 1) view.setInt8(at, value);
   else if (width === 2) view.setInt16(at, value, true);
   else if (width === 4) view.setInt32(at, value, true);

@@ -6,7 +6,7 @@
 import { type Attributes, type Columns, DROPPED_KEY, TRUNCATED_KEY } from './attributes';
 import { describeReason } from './error-reason';
 import { type Native, SCRATCH, SCRATCH_BYTES } from './native';
-import { columnWidth, NUMBER_BYTES, writeColumnValue, writeNumber } from './number-items';
+import { type ColumnShape, columnShape, NUMBER_BYTES, writeColumnValue, writeNumber } from './number-items';
 
 /** The item types that JavaScript writes; numbers of `Item` in native/core/layout.h. */
 const Item = {
@@ -21,6 +21,7 @@ const Item = {
   numbers: 14,
   exception: 15,
   link: 16,
+  offsetColumn: 17,
 } as const;
 
 const STATUS_ERROR = 2;
@@ -261,16 +262,27 @@ export class PayloadEncoder {
     given: number,
   ): void {
     if (values === undefined || values === null) return;
-    const width = values.length === given ? columnWidth(values) : 0;
-    if (width === 0 || !this.item(Item.column, key, 3 + width * members)) {
-      this.dropped = true;
-      return;
+    const shape = values.length === given ? columnShape(values) : undefined;
+    if (shape === undefined) this.dropped = true;
+    else if (this.columnItem(shape, key, members)) {
+      const { width, base = 0 } = shape;
+      for (let i = 0; i < members; i++, this.at += width)
+        writeColumnValue(this.view, this.at, width, values[positions === undefined ? i : positions[i]!]! - base);
     }
+  }
+
+  /** All of a column's item but its values, which fit; false when they do not. */
+  private columnItem({ width, base }: ColumnShape, key: string, members: number): boolean {
+    const type = base === undefined ? Item.column : Item.offsetColumn;
+    if (!this.item(type, key, 3 + (base === undefined ? 0 : 4) + width * members)) return false;
     this.bytes[this.at] = width;
     this.view.setUint16(this.at + 1, members, true);
     this.at += 3;
-    for (let i = 0; i < members; i++, this.at += width)
-      writeColumnValue(this.view, this.at, width, values[positions === undefined ? i : positions[i]!]!);
+    if (base !== undefined) {
+      this.view.setInt32(this.at, base, true);
+      this.at += 4;
+    }
+    return true;
   }
 
   private exception(type: string, message: string): this {

@@ -138,6 +138,7 @@ export const ITEM = {
   numbers: 14,
   exception: 15,
   link: 16,
+  offsetColumn: 17,
 } as const;
 
 /** OpenRequest. */

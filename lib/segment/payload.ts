@@ -23,7 +23,10 @@ export interface PayloadEvent {
 /** One value a member of a batch, read out of the payload on demand. */
 export interface PayloadColumn {
   readonly key: string;
+  /** Bytes of a value: integers of 1, 2 or 4, unsigned ones of 1 or 2 above `base`, else a double. */
   readonly width: number;
+  /** To be added to every value; undefined: they are as stored. */
+  readonly base: number | undefined;
   readonly count: number;
   /** Of the first value, in the reader's bytes. */
   readonly offset: number;
@@ -126,6 +129,9 @@ export class Payload {
   columnValue(column: PayloadColumn, member: number): number | undefined {
     if (member >= column.count) return undefined;
     const at = column.offset + member * column.width;
+    if (column.base !== undefined) {
+      return column.base + (column.width === 1 ? this.view.getUint8(at) : this.view.getUint16(at, true));
+    }
     switch (column.width) {
       case 1:
         return this.view.getInt8(at);
@@ -164,7 +170,9 @@ export class Payload {
       case ITEM.batchRef:
         return this.readBatchRef();
       case ITEM.column:
-        return this.readColumn();
+        return this.readColumn(false);
+      case ITEM.offsetColumn:
+        return this.readColumn(true);
       case ITEM.event:
         return this.readEvent();
       case ITEM.losses:
@@ -262,13 +270,15 @@ export class Payload {
     return true;
   }
 
-  private readColumn(): boolean {
-    if (!this.has(5)) return false;
+  private readColumn(above: boolean): boolean {
+    if (!this.has(above ? 9 : 5)) return false;
     const key = this.dictionary.text(this.u16());
     const width = this.u8();
     const count = this.u16();
-    if ((width !== 1 && width !== 2 && width !== 4 && width !== 8) || !this.has(count * width)) return false;
-    (this.columns ??= []).push({ key, width, count, offset: this.at });
+    const base = above ? this.i32() : undefined;
+    const known = width === 1 || width === 2 || (!above && (width === 4 || width === 8));
+    if (!known || !this.has(count * width)) return false;
+    (this.columns ??= []).push({ key, width, base, count, offset: this.at });
     this.at += count * width;
     return true;
   }

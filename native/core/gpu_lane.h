@@ -35,7 +35,7 @@ struct GpuRecord {
 };
 
 // Slots reserved for each GPU slice: the record, its kGpu and kBatchRef items and this much of attributes.
-inline constexpr uint32_t kMaxGpuAttributes = 512;
+inline constexpr uint32_t kMaxGpuAttributes = 896;
 
 class GpuLane {
  public:

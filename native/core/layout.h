@@ -102,15 +102,16 @@ enum class Item : uint8_t {
   // launch u64 (CLOCK_MONOTONIC ns), source u8 (GpuSource), device u16, stream u64 (the caller's handle), device's UUID
   // u16 (dictionary id; 0 unknown), sampling u16 (slices that this one stands for; 1: all were recorded)
   kGpu = 7,
-  kBatchRef = 8,     // lane u16, batch u16, generation u32: where the members of a batch slice are
-  kColumn = 9,       // key u16, width u8 (1 i8, 2 i16, 4 i32, 8 f64), count u16, values: one per member of the batch
-  kName = 10,        // length u8, bytes: the name of a root span
-  kTraceState = 11,  // length u16, bytes
-  kLosses = 12,      // n u8, n times (reason u8, count u64)
-  kStrings = 13,     // key u16, n u8, n times (length u8, bytes)
-  kNumbers = 14,     // key u16, n u8, n f64
-  kException = 15,   // type length u8, type, message length u8, message
-  kLink = 16,        // trace id 16 bytes, span id 8 bytes: a span of another trace that led to this one
+  kBatchRef = 8,       // lane u16, batch u16, generation u32: where the members of a batch slice are
+  kColumn = 9,         // key u16, width u8 (1 i8, 2 i16, 4 i32, 8 f64), count u16, values: one per member of the batch
+  kName = 10,          // length u8, bytes: the name of a root span
+  kTraceState = 11,    // length u16, bytes
+  kLosses = 12,        // n u8, n times (reason u8, count u64)
+  kStrings = 13,       // key u16, n u8, n times (length u8, bytes)
+  kNumbers = 14,       // key u16, n u8, n f64
+  kException = 15,     // type length u8, type, message length u8, message
+  kLink = 16,          // trace id 16 bytes, span id 8 bytes: a span of another trace that led to this one
+  kOffsetColumn = 17,  // as kColumn with width 1 u8 or 2 u16; between count and values base i32, to be added to each
 };
 
 enum class GpuSource : uint8_t { kNone = 0, kCudaEvent = 1, kOpenCl = 2, kSimulated = 3, kNull = 4 };

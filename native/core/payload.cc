@@ -46,6 +46,8 @@ uint32_t unchecked_bytes(Item item, const uint8_t* data, uint32_t size) noexcept
       return 1 + 2 + 2 + 4;
     case Item::kColumn:
       return kKeyed + 1 + 2 + data[3] * load_u16(data + 4);
+    case Item::kOffsetColumn:
+      return kKeyed + 1 + 2 + 4 + data[3] * load_u16(data + 4);
     case Item::kName:
       return 2u + data[1];
     case Item::kTraceState:
@@ -66,7 +68,7 @@ uint32_t unchecked_bytes(Item item, const uint8_t* data, uint32_t size) noexcept
 }
 
 // Bytes that must be there before an item's length can be read.
-constexpr uint32_t kHeaderOf[] = {1, 3, 3, 3, 4, 13, 3, 20, 9, 6, 2, 3, 2, 4, 4, 2, 1};
+constexpr uint32_t kHeaderOf[] = {1, 3, 3, 3, 4, 13, 3, 20, 9, 6, 2, 3, 2, 4, 4, 2, 1, 6};
 
 uint32_t plain_item_bytes(const uint8_t* data, uint32_t size) noexcept {
   if (size == 0 || data[0] >= sizeof kHeaderOf / sizeof kHeaderOf[0] || size < kHeaderOf[data[0]]) return 0;

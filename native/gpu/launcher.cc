@@ -13,16 +13,14 @@ size_t hash_handle(uint64_t handle) noexcept {
   return static_cast<size_t>((handle >> 4) * 0x9e3779b97f4a7c15 >> 32);  // Fibonacci hashing; handles are aligned
 }
 
-// Appends, or drops all of it and says so in the record's flags: a cut item would make the rest unreadable.
+// Appends the items that fit; that others did not, the record's flags say.
 void append(InFlight& slice, Payload attributes) noexcept {
   slice.flags |= attributes.flags;
   if (attributes.size == 0) return;
-  if (attributes.size > kMaxGpuAttributes - slice.attribute_bytes) {
-    slice.flags |= kFlagDropped;
-    return;
-  }
-  std::memcpy(slice.attributes + slice.attribute_bytes, attributes.data, attributes.size);
-  slice.attribute_bytes = static_cast<uint16_t>(slice.attribute_bytes + attributes.size);
+  const uint32_t fits = fitting_prefix(attributes, kMaxGpuAttributes - slice.attribute_bytes);
+  if (fits < attributes.size) slice.flags |= kFlagDropped;
+  std::memcpy(slice.attributes + slice.attribute_bytes, attributes.data, fits);
+  slice.attribute_bytes = static_cast<uint16_t>(slice.attribute_bytes + fits);
 }
 
 }  // namespace

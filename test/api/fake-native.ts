@@ -20,6 +20,7 @@ const ITEM_NAMES: Record<number, string> = {
   14: 'numbers',
   15: 'exception',
   16: 'link',
+  17: 'offsetColumn',
 };
 
 /** Loss::kStale of native/core/layout.h, which only the addon counts. */
@@ -250,6 +251,14 @@ export class FakeNative {
         const count = view.getUint16(at + 1, true);
         at += 3;
         items.push(`${name}:${width}=[${Array.from({ length: count }, () => number(width)).join('|')}]`);
+      } else if (type === 'offsetColumn') {
+        const name = key();
+        const width = view.getUint8(at);
+        const count = view.getUint16(at + 1, true);
+        const base = view.getInt32(at + 3, true);
+        at += 7;
+        const value = () => base + (number(width) & (width === 1 ? 0xff : 0xffff));
+        items.push(`${name}:${width}+${base}=[${Array.from({ length: count }, value).join('|')}]`);
       } else throw new Error(`unknown item at ${at - 1}: ${items.join(' ')}`);
     }
     if (at !== bytes) throw new Error(`the payload ends within an item: ${items.join(' ')}`);

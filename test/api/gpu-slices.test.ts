@@ -106,6 +106,20 @@ describe('a GPU slice', () => {
     expectTimed(span!, worker!);
   });
 
+  it('of a batch of 256 gives every member its value, beside attributes of the slice', async () => {
+    const members = Array.from({ length: 256 }, () => tracer.request());
+    const batch = tracer.batch(members);
+    const counts = members.map((_, index) => 100_000 + 200 * index);
+    batch.endGpu(batch.beginGpu(stages.forward, stream), { step: 3, forward_mode: 'decode' }, { decode_ct: counts });
+    batch.end();
+    for (const member of members) member.finish();
+    const spans = await spansNamed('forward');
+    const values = spans.filter((span) => 'decode_ct' in span.attributes).map((span) => span.attributes['decode_ct']);
+    expect(values).toEqual(counts);
+    expect(spans.filter((span) => span.attributes['step'] === 3)).toHaveLength(257);
+    expect(spans.some((span) => 'gpuspan.dropped_attributes' in span.attributes)).toBe(false);
+  });
+
   it('of a batch is a span of the batch and of every member, with the column value of each', async () => {
     const members = [tracer.request(), tracer.request(), tracer.request()];
     const batch = tracer.batch(members);

@@ -204,6 +204,32 @@ describe('columns', () => {
     );
   });
 
+  it('counts from the smallest value where that makes the column shorter', () => {
+    const far = Array.from({ length: 256 }, (_, index) => 100_000 + index);
+    expect(columns({ far }, 256)).toBe(`far:1+100000=[${far.join('|')}]`);
+    const wide = [-70_000, ...Array.from({ length: 255 }, (_, index) => index - 5000)];
+    expect(columns({ wide }, 256)).toBe(`wide:2+-70000=[${wide.join('|')}]`);
+  });
+
+  it('gives back every value of any column', () => {
+    const value = fc.oneof(fc.integer(), fc.integer({ min: 0, max: 300 }), fc.integer({ min: 1e6, max: 1e6 + 65_535 }));
+    const list = fc.oneof(
+      fc.array(value, { minLength: 1, maxLength: 100 }),
+      fc.array(fc.double({ noNaN: true }), { minLength: 1, maxLength: 100 }),
+    );
+    fc.assert(
+      fc.property(list, (values) => {
+        const text = columns({ a: values }, values.length);
+        expect(
+          text
+            .slice(text.indexOf('[') + 1, -1)
+            .split('|')
+            .map(Number),
+        ).toEqual(values.map((item) => item + 0));
+      }),
+    );
+  });
+
   it('drops a column of the wrong length or with something that is no number', () => {
     expect(columns({ a: [1], b: [1, 2, 3], c: [1, 'x'], d: [1, 2] }, 2)).toBe(`d:1=[1|2] ${DROPPED}`);
   });

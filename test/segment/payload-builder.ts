@@ -41,6 +41,15 @@ export class PayloadBuilder {
     }
     return this;
   }
+  offsetColumn(key: number, width: 1 | 2, base: number, values: readonly number[]): this {
+    this.u8(17)
+      .u16(key)
+      .u8(width)
+      .u16(values.length)
+      .u32(base >>> 0);
+    for (const value of values) width === 1 ? this.u8(value - base) : this.u16(value - base);
+    return this;
+  }
   name(value: string): this {
     return this.u8(10).text(value);
   }

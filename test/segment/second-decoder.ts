@@ -185,6 +185,7 @@ export class SecondDecoder {
     else if (type === 12)
       for (let n = bytes.u8(); n > 0; n--) record.losses.push({ reason: bytes.u8(), count: bytes.u64() });
     else if (type === 15) record.exception = { type: bytes.text(bytes.u8()), message: bytes.text(bytes.u8()) };
+    else if (type === 17) record.columns.push(this.offsetColumn(bytes));
     else if (type === 16) record.links.push({ traceId: bytes.hex(16), spanId: bytes.hex(8) });
     else throw new Error(`item ${type}`);
     return true;
@@ -226,6 +227,14 @@ export class SecondDecoder {
       return Number(BigInt.asIntN(width * 8, BigInt(value)));
     });
     return { key, values };
+  }
+
+  private offsetColumn(bytes: Bytes): { key: string; values: number[] } {
+    const key = this.entry(bytes.u16()).text;
+    const width = bytes.u8();
+    const count = bytes.u16();
+    const base = bytes.u32() | 0;
+    return { key, values: Array.from({ length: count }, () => base + (width === 1 ? bytes.u8() : bytes.u16())) };
   }
 
   private entry(id: number): { text: string; level: number } {

@@ -162,16 +162,25 @@ describe('a batch slice', () => {
 
   test('gives every member its own value of a column', () => {
     const segment = batchSegment(makeMembers(4));
-    const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((key) => segment.key(key)) as [number, number, number, number];
+    const keys = ['a', 'b', 'c', 'd', 'e'].map((key) => segment.key(key));
+    const [a, b, c, d, e] = keys as [number, number, number, number, number];
     const items = payload()
       .int(segment.key('all'), 9)
       .column(a, 1, [1, -2, 3, 4])
       .column(b, 2, [1, -200, 3, 4])
       .column(c, 4, [1, -70_000, 3, 4])
-      .column(d, 8, [0.5, 0.25]);
+      .column(d, 8, [0.5, 0.25])
+      .offsetColumn(e, 2, -7, [-7, 65_528]);
     segment.append(0, slice({ payload: items }));
     const spans = readAll(segment);
-    expect(inTrace(spans, traceOf(1))[0]!.attributes).toEqual({ all: 9, a: -2, b: -200, c: -70_000, d: 0.25 });
+    expect(inTrace(spans, traceOf(1))[0]!.attributes).toEqual({
+      all: 9,
+      a: -2,
+      b: -200,
+      c: -70_000,
+      d: 0.25,
+      e: 65_528,
+    });
     expect(inTrace(spans, traceOf(3))[0]!.attributes).toEqual({ all: 9, a: 4, b: 4, c: 4 });
     expect(inTrace(spans, BATCH_TRACE)[0]!.attributes).toEqual({ all: 9 });
   });

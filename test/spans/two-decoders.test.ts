@@ -77,6 +77,23 @@ const extra: fc.Arbitrary<Add> = fc.oneof(
   fc.tuple(key, width, fc.array(fc.integer({ min: -100, max: 100 }), { maxLength: 4 })).map(([k, w, values]): Add => {
     return (items) => items.column(k, w as 1 | 2 | 4 | 8, values);
   }),
+  fc
+    .tuple(key, fc.constantFrom(1 as const, 2 as const), fc.integer(), fc.array(fc.nat(255), { maxLength: 4 }))
+    .map(([k, w, base, above]): Add => {
+      const low = Math.min(base, 2 ** 31 - 256);
+      return (items) =>
+        items.offsetColumn(
+          k,
+          w,
+          low,
+          above.map((value) => low + value),
+        );
+    }),
+  fc.tuple(fc.bigInt(1n, 2n ** 128n - 1n), fc.bigInt(1n, 2n ** 64n - 1n)).map(
+    ([trace, span]): Add =>
+      (items) =>
+        items.link(trace.toString(16).padStart(32, '0'), span.toString(16).padStart(16, '0')),
+  ),
   fc.tuple(text, text).map(
     ([type, message]): Add =>
       (items) =>

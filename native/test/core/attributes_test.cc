@@ -251,6 +251,13 @@ TEST_F(AttributesTest, MeasuresEveryKindOfItem) {
       bytes(Items().start(Item::kStrings).put<uint16_t>(1).put<uint8_t>(2).put<uint8_t>(1).put('a').put<uint8_t>(0)));
   EXPECT_TRUE(bytes(Items().start(Item::kNumbers).put<uint16_t>(1).put<uint8_t>(1).put(2.5)));
   EXPECT_TRUE(bytes(Items().start(Item::kException).put<uint8_t>(1).put('E').put<uint8_t>(2).put('n').put('o')));
+  EXPECT_TRUE(bytes(Items()
+                        .start(Item::kOffsetColumn)
+                        .put<uint16_t>(1)
+                        .put<uint8_t>(1)
+                        .put<uint16_t>(2)
+                        .put<uint32_t>(7)
+                        .put<uint16_t>(3)));
   EXPECT_TRUE(bytes(Items().start(Item::kLink).put<uint64_t>(1).put<uint64_t>(2).put<uint64_t>(3)));
 }
 
@@ -258,7 +265,7 @@ TEST_F(AttributesTest, FindsNoLengthInATruncatedOrUnknownItem) {
   const Items whole = Items().string(1, "abc");
   const Payload payload = whole;
   for (uint32_t size = 0; size < payload.size; ++size) EXPECT_EQ(item_bytes(payload.data, size), 0u) << size;
-  const uint8_t unknown[] = {17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  const uint8_t unknown[] = {18, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   EXPECT_EQ(item_bytes(unknown, sizeof unknown), 0u);
   EXPECT_EQ(item_bytes(unknown + 1, 1), 0u);
 }
