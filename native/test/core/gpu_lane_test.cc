@@ -95,9 +95,9 @@ TEST_F(GpuLaneTest, ReservesOnlyWhatTheRingCanTake) {
   const uint16_t owner = request();
   uint32_t reserved = 0;
   while (gpu_->reserve()) ++reserved;
-  EXPECT_EQ(reserved, leaf_slots(256) / 10);
+  EXPECT_EQ(reserved, leaf_slots(256) / 16);  // the record and 15 continuation slots
   Items items;
-  for (uint16_t key = 0; key < 46; ++key) items.integer(key, 1);  // 506 bytes: the most there is room for
+  for (uint16_t key = 0; key < 81; ++key) items.integer(key, 1);  // 891 bytes: the most there is room for
   for (uint32_t i = 0; i < reserved; ++i) {
     GpuRecord finished = record(owner);
     finished.attributes = items;
