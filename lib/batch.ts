@@ -5,6 +5,7 @@
 // definition throws, for members that make no sense; nothing that records does.
 import { type Attributes, type Columns, OWNER_LIMIT } from './attributes';
 import { GpuspanError } from './errors';
+import type { EventOptions } from './event-options';
 import type { GpuStream } from './gpu';
 import { CLOSED, type Lane, type MemberColumns, type Token } from './lane';
 import { Loss } from './loss';
@@ -93,11 +94,23 @@ export class Batch {
     }
   }
 
-  /** An instant in the innermost open slice of the batch, else in the batch span. */
-  event(event: EventKind, attributes?: Attributes): void {
+  /** Adds attributes, and values for each member, to an open host slice; see `Request.annotate`. */
+  annotate(token: Token, attributes?: Attributes, columns?: Columns): void {
+    if (token === 0 || this.level < 0) return;
+    this.lane?.annotate(this.level, token, attributes, columns, this.members);
+  }
+
+  /** Gives an open host slice, and with it each member's span of it, error status; see `Request.fail`. */
+  fail(token: Token, reason: unknown): void {
+    if (token === 0 || this.level < 0) return;
+    this.lane?.failOpen(this.level, token, reason);
+  }
+
+  /** An instant in the innermost open slice of the batch, else in the batch span; see `Request.event`. */
+  event(event: EventKind, attributes?: Attributes, options?: EventOptions): void {
     try {
       if (event.eventGate > this.level) return;
-      this.lane?.event(this.level, this.where, event, attributes);
+      this.lane?.event(this.level, this.where, event, attributes, options);
     } catch {
       this.refuse();
     }
@@ -117,6 +130,12 @@ export class Batch {
   endGpu(token: Token, attributes?: Attributes, columns?: Columns): void {
     if (token === 0) return;
     this.lane?.endGpu(this.level, token, attributes, columns, this.members);
+  }
+
+  /** Adds attributes, and values for each member, to a GPU slice before its `endGpu`. */
+  annotateGpu(token: Token, attributes?: Attributes, columns?: Columns): void {
+    if (token === 0 || this.level < 0) return;
+    this.lane?.annotateGpu(this.level, token, attributes, columns, this.members);
   }
 
   /** Adds attributes to the batch span. */

@@ -6,6 +6,7 @@ export type { Attributes, AttributeValue, Columns } from './attributes';
 export type { Batch, BatchOptions } from './batch';
 export { type Carrier, type CarrierRefusal, carrierFromHeader, carrierToHeader } from './carrier';
 export { GpuspanError, type GpuspanErrorCode } from './errors';
+export type { EventOptions } from './event-options';
 export type { Gpu, GpuSource, GpuStream } from './gpu';
 export type { HeaderSource } from './find-header';
 export type { Token } from './lane';

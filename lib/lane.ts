@@ -6,6 +6,7 @@
 import { openAmbient } from './ambient';
 import { type Attributes, type Columns, EVENT_LIMIT, SLICE_LIMIT } from './attributes';
 import type { CarrierRefusal } from './carrier-check';
+import type { EventOptions } from './event-options';
 import { Loss, type LossReason } from './loss';
 import { type Native, NONE, SCRATCH } from './native';
 import { PayloadEncoder } from './payload-encoder';
@@ -119,6 +120,37 @@ export class Lane {
     return result;
   }
 
+  annotate(
+    level: number,
+    token: Token,
+    attributes: Attributes | undefined,
+    columns?: Columns,
+    members?: MemberColumns,
+  ): void {
+    if (!isToken(token)) this.refuse(level);
+    else this.native.annotate(token, this.encodeSlice(attributes, columns, members));
+  }
+
+  annotateGpu(
+    level: number,
+    token: Token,
+    attributes: Attributes | undefined,
+    columns?: Columns,
+    members?: MemberColumns,
+  ): void {
+    if (!isToken(token)) this.refuse(level);
+    else this.native.gpuAnnotate(token, this.encodeSlice(attributes, columns, members));
+  }
+
+  /** The slice stays open; hence an exception gets the time of now, not of its end. */
+  failOpen(level: number, token: Token, reason: unknown): void {
+    if (!isToken(token)) this.refuse(level);
+    else {
+      const time = process.hrtime.bigint();
+      this.native.annotate(token, this.payload.begin(SLICE_LIMIT).error(reason, time).finish());
+    }
+  }
+
   /** Times are ns of CLOCK_MONOTONIC. */
   record(
     level: number,
@@ -134,14 +166,32 @@ export class Lane {
     else this.native.record(where | stage.id, start, end, attributes === undefined ? 0 : this.encodeSlice(attributes));
   }
 
-  event(level: number, where: number, event: EventKind, attributes: Attributes | undefined): void {
+  event(
+    level: number,
+    where: number,
+    event: EventKind,
+    attributes: Attributes | undefined,
+    options: EventOptions | undefined,
+  ): void {
     if (!(event.eventGate <= level)) this.refuse(level);
     else if (where === CLOSED) this.lose(Loss.closed);
+    else if (options !== undefined) this.eventAt(where | event.eventId, attributes, options);
     else if (attributes === undefined) this.native.event(where | event.eventId, 0, 0);
     else {
       const bytes = this.payload.begin(EVENT_LIMIT).attributes(attributes).finish();
       this.native.event(where | event.eventId, bytes, this.payload.items);
     }
+  }
+
+  private eventAt(place: number, attributes: Attributes | undefined, options: EventOptions): void {
+    // First, because a getter may itself record and so use the payload.
+    const { time, slice = 0 } = options;
+    if (!isToken(slice) || (time !== undefined && !isTime(time))) {
+      this.lose(Loss.invalid);
+      return;
+    }
+    const bytes = this.payload.begin(EVENT_LIMIT).attributes(attributes).finish();
+    this.native.eventAt(place, bytes, this.payload.items, slice, time);
   }
 
   beginGpu(level: number, where: number, stage: Stage, stream: number): Token {

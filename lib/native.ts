@@ -182,6 +182,8 @@ export interface Native {
   record(where: number, start: bigint, end: bigint, bytes: number): void;
   /** `where` = owner << 16 | event; `count` attribute items in `bytes`. */
   event(where: number, bytes: number, count: number): void;
+  /** The same in an open slice of the owner (0: the innermost), at a time in ns of CLOCK_MONOTONIC (undefined: now). */
+  eventAt(where: number, bytes: number, count: number, slice: number, time: bigint | undefined): void;
   /** Counts a slice that JavaScript had to refuse (index into native/core/layout.h Loss). */
   lose(reason: number): void;
 
@@ -202,6 +204,7 @@ export interface Native {
   /** Record path. */
   gpuBegin(where: number, stream: number): number;
   gpuEnd(token: number, bytes: number): void;
+  gpuAnnotate(token: number, bytes: number): void;
 
   // -- reader -------------------------------------------------------------------------------------------
   leaseAcquire(environment: number): boolean;

@@ -5,24 +5,9 @@
 // It never throws: what cannot be encoded is left out, and the payload says so.
 import { type Attributes, type Columns, DROPPED_KEY, TRUNCATED_KEY } from './attributes';
 import { describeReason } from './error-reason';
+import { Item } from './item';
 import { type Native, SCRATCH, SCRATCH_BYTES } from './native';
 import { type ColumnShape, columnShape, NUMBER_BYTES, writeColumnValue, writeNumber } from './number-items';
-
-/** The item types that JavaScript writes; numbers of `Item` in native/core/layout.h. */
-const Item = {
-  int: 1,
-  bool: 3,
-  string: 4,
-  status: 6,
-  column: 9,
-  name: 10,
-  traceState: 11,
-  strings: 13,
-  numbers: 14,
-  exception: 15,
-  link: 16,
-  offsetColumn: 17,
-} as const;
 
 const STATUS_ERROR = 2;
 const MAX_STRING_BYTES = 255;
@@ -33,6 +18,12 @@ const LINK_BYTES = 1 + 16 + 8;
 /** Indices of 32-bit words in the scratch memory. */
 const TRACE = SCRATCH.traceId / 4;
 const SPAN = SCRATCH.span / 4;
+/** An event without attributes: type, name, time, flags, and how many attributes follow. */
+const EVENT_BYTES = 1 + 2 + 8 + 1 + 1;
+/** Flag of an event: its time is ns of CLOCK_MONOTONIC. */
+const EVENT_MONOTONIC = 1;
+/** At most what `error` writes. */
+export const ERROR_BYTES = 3 + MAX_STRING_BYTES + EVENT_BYTES + 2 * (4 + MAX_STRING_BYTES);
 /** Room kept for the two notes at the end: each a kBool item of 4 bytes. */
 const NOTE_BYTES = 8;
 /** Places whose last key is remembered, less one. */
@@ -73,6 +64,12 @@ export class PayloadEncoder {
     this.dropped = this.truncated = false;
     this.count = 0;
     this.begun++;
+    return this;
+  }
+
+  /** More room behind what was kept short of the whole. */
+  extend(bytes: number): this {
+    this.limit += bytes;
     return this;
   }
 
@@ -168,8 +165,8 @@ export class PayloadEncoder {
     return this;
   }
 
-  /** Error status; an Error becomes an exception event too. */
-  error(reason: unknown): this {
+  /** Error status; an Error becomes an exception event too, at `time` (ns of CLOCK_MONOTONIC) or the span's end. */
+  error(reason: unknown, time?: bigint): this {
     const { begun, start, limit } = this;
     const { message, type } = describeReason(reason);
     if (begun !== this.begun) this.restart(start, limit);
@@ -178,7 +175,8 @@ export class PayloadEncoder {
     this.bytes[this.at++] = Item.status;
     this.bytes[this.at++] = STATUS_ERROR;
     this.shortString(message, from);
-    return type === undefined ? this : this.exception(type, message);
+    if (type === undefined) return this;
+    return time === undefined ? this.exception(type, message) : this.exceptionAt(type, message, time);
   }
 
   /** One value per member: `members` of them, member i's at `positions[i]` where given, else at i. */
@@ -290,6 +288,21 @@ export class PayloadEncoder {
     if (!this.room(3 + 2 * MAX_STRING_BYTES)) return this.drop();
     this.bytes[this.at++] = Item.exception;
     return this.shortString(type, from).shortString(message, from);
+  }
+
+  private exceptionAt(type: string, message: string, time: bigint): this {
+    const { at, count } = this;
+    if (!this.room(EVENT_BYTES + 2 * (4 + MAX_STRING_BYTES))) return this.drop();
+    this.bytes[at] = Item.event;
+    this.view.setUint16(at + 1, this.keyId('exception', count), true);
+    this.view.setBigInt64(at + 3, time, true);
+    this.bytes[at + 11] = EVENT_MONOTONIC;
+    this.bytes[at + 12] = 2;
+    this.at += EVENT_BYTES;
+    this.string('exception.type', type);
+    this.string('exception.message', message);
+    this.count = count; // They are the event's.
+    return this;
   }
 
   /** Type byte and key of an attribute item with `size` bytes to follow; false when it does not fit. */

@@ -6,16 +6,18 @@
 import { type Attributes, OWNER_LIMIT } from './attributes';
 import type { Carrier } from './carrier';
 import { isCarrierId, makeCarrier } from './carrier-check';
+import type { EventOptions } from './event-options';
 import type { GpuStream } from './gpu';
 import { wordsToHex } from './hex';
 import { CLOSED, type Lane, type Token } from './lane';
 import { Loss } from './loss';
 import { type Native, NONE, SCRATCH } from './native';
 import type { Passing } from './passing';
+import { ERROR_BYTES } from './payload-encoder';
 import type { EventKind, Stage } from './stage';
 import { formatHeaders, type TraceContext } from './trace-context';
 
-/** What `leave` and `finish` take. */
+/** What `leave`, `finish` and `abort` take. */
 export interface EndOptions {
   readonly attributes?: Attributes;
 }
@@ -141,11 +143,23 @@ export class Request {
     }
   }
 
-  /** An instant in the innermost open slice, else in the worker span. */
-  event(event: EventKind, attributes?: Attributes): void {
+  /** Adds attributes to an open host slice. They add up with those of further calls and of its end, as far as they fit. */
+  annotate(token: Token, attributes: Attributes): void {
+    if (token === 0 || this.native === undefined) return;
+    this.lane!.annotate(this.level, token, attributes);
+  }
+
+  /** Gives an open host slice error status, and leaves it open. An Error is kept as an exception event, at this time. */
+  fail(token: Token, reason: unknown): void {
+    if (token === 0 || this.native === undefined) return;
+    this.lane!.failOpen(this.level, token, reason);
+  }
+
+  /** An instant in the innermost open slice, else in the worker span; `options` name another slice or time. */
+  event(event: EventKind, attributes?: Attributes, options?: EventOptions): void {
     try {
       if (event.eventGate > this.level) return;
-      this.lane?.event(this.level, this.where, event, attributes);
+      this.lane?.event(this.level, this.where, event, attributes, options);
     } catch {
       this.refuse();
     }
@@ -167,12 +181,26 @@ export class Request {
     this.lane?.endGpu(this.level, token, attributes);
   }
 
+  /** Adds attributes to a GPU slice before its `endGpu`. */
+  annotateGpu(token: Token, attributes: Attributes): void {
+    if (token === 0 || this.native === undefined) return;
+    this.lane!.annotateGpu(this.level, token, attributes);
+  }
+
   /** Adds attributes to the root span; to the worker span where the request was adopted. */
   setAttributes(attributes: Attributes): void {
     const lane = this.lane;
     if (this.level < 0 || lane === undefined) return;
     if (this.where === CLOSED) lane.lose(Loss.closed);
     else lane.native.annotateRoot(this.where >>> 16, lane.payload.begin(OWNER_LIMIT).attributes(attributes).finish());
+  }
+
+  /** Adds attributes to the span of this stay on this worker. It needs a slice or an event: attributes open none. */
+  setWorkerAttributes(attributes: Attributes): void {
+    const lane = this.lane;
+    if (this.level < 0 || lane === undefined) return;
+    if (this.where === CLOSED) lane.lose(Loss.closed);
+    else lane.native.annotateWorker(this.where >>> 16, lane.payload.begin(OWNER_LIMIT).attributes(attributes).finish());
   }
 
   /**
@@ -217,10 +245,13 @@ export class Request {
   }
 
   /** Ends it with error status. An Error as reason is kept as an exception. */
-  abort(reason: unknown = 'aborted'): void {
+  abort(reason: unknown = 'aborted', options?: EndOptions): void {
     const owner = this.close(true);
     if (owner === NONE) return;
-    this.endOwner(owner, this.lane!.payload.begin(OWNER_LIMIT).error(reason).finish());
+    const attributes = attributesOf(options);
+    // Before the reason, which must not be lost when a getter among them records or they fill the payload.
+    const payload = this.lane!.payload.begin(OWNER_LIMIT - ERROR_BYTES).attributes(attributes);
+    this.endOwner(owner, payload.extend(ERROR_BYTES).error(reason).finish());
   }
 
   /** Runs `body` with this request as `tracer.current()`, across its awaits. Once a request: it costs more than a slice. */
@@ -271,13 +302,22 @@ export class Request {
   }
 
   private encodeEnd(options: EndOptions | undefined): number {
-    const attributes = options?.attributes;
+    const attributes = attributesOf(options);
     return attributes === undefined ? 0 : this.lane!.payload.begin(OWNER_LIMIT).attributes(attributes).finish();
   }
 
   private endOwner(owner: number, bytes: number): void {
     if (this.adopted) this.lane!.native.requestLeave(owner, bytes);
     else this.lane!.native.requestFinish(owner, bytes);
+  }
+}
+
+/** None when a getter of the application's throws. */
+function attributesOf(options: EndOptions | undefined): Attributes | undefined {
+  try {
+    return options?.attributes;
+  } catch {
+    return undefined;
   }
 }
 

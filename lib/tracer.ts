@@ -10,6 +10,7 @@ import type { Carrier } from './carrier';
 import { CARRIER_REFUSALS, type CarrierRefusal, checkCarrier } from './carrier-check';
 import type { HeaderSource } from './find-header';
 import { Gpu, openGpu } from './gpu';
+import { fromPerformance } from './performance-clock';
 import { readBaggage, readTraceContext } from './headers';
 import type { Lane } from './lane';
 import type { GpuStats, NativeLaneStats } from './native';
@@ -225,6 +226,15 @@ export class Tracer {
   /** ns of CLOCK_MONOTONIC, for `Request.record`. */
   now(): bigint {
     return process.hrtime.bigint();
+  }
+
+  /**
+   * A timestamp of `performance.now()` (ms, of this thread; also `startTime` of a performance entry) on the same clock,
+   * right to a microsecond. -1n, which `record` and `event` refuse and count, for what is no finite number or lies before
+   * the clock's 0. Each thread counts from its own start: convert where the timestamp was taken.
+   */
+  fromPerformance(millis: number): bigint {
+    return fromPerformance(millis);
   }
 
   /** The request whose `run` this code runs in; an inert one outside of any. */

@@ -34,17 +34,24 @@ void Recorder::annotate_worker(uint16_t owner, Payload payload) noexcept {
   }
 }
 
-void Recorder::event(uint16_t owner, uint16_t event, Payload attributes, uint8_t n) noexcept {
+void Recorder::event(uint16_t owner, uint16_t event, Payload attributes, uint8_t n, const EventPlace& place) noexcept {
   const uint64_t now = clock_.now();
+  const uint64_t time = place.timed ? place.time_ns : now;
   uint8_t header[13] = {static_cast<uint8_t>(Item::kEvent)};
   std::memcpy(header + 1, &event, sizeof event);
-  std::memcpy(header + 3, &now, sizeof now);
+  std::memcpy(header + 3, &time, sizeof time);
+  header[11] = place.timed ? 1 : 0;  // the time is CLOCK_MONOTONIC
   header[12] = n;
   OpenRequest* const request = find_request(owner);
   OpenBatch* const batch = find_batch(owner);
   if (request == nullptr && batch == nullptr) return lose_owner(Loss::kClosed);
+  uint16_t top = request != nullptr ? request->top : batch->top;
+  if (place.slice != 0) {
+    const OpenSlice* const named = find_slice(place.slice);
+    if (named == nullptr || named->owner != owner) return lose(Loss::kStale);
+    top = static_cast<uint16_t>(token_index(place.slice));
+  }
   if (request != nullptr) open_worker(*request, now);
-  const uint16_t top = request != nullptr ? request->top : batch->top;
   if (top != kNone) {
     append_event(RingShare::kLeaf, lane_.slices[top].payload, kMaxSlicePayload, header, attributes);
   } else {

@@ -37,6 +37,13 @@ struct GpuOrigin {
   uint32_t batch_generation = 0;
 };
 
+// Where and when an event happened, if not in the innermost open slice and now.
+struct EventPlace {
+  Token slice = 0;     // an open slice of the event's owner
+  bool timed = false;  // at time_ns, CLOCK_MONOTONIC
+  uint64_t time_ns = 0;
+};
+
 // Not copied: its free lists and reservations would be owned twice.
 class Recorder {
  public:
@@ -77,7 +84,8 @@ class Recorder {
   void annotate_root(uint16_t request, Payload payload) noexcept;
   void annotate_worker(uint16_t owner, Payload payload) noexcept;  // batch: the batch span
   // An instant owned by the innermost open slice of the owner, else by its worker span. `attributes` holds `n` items.
-  void event(uint16_t owner, uint16_t event, Payload attributes, uint8_t n) noexcept;
+  // `place` names another slice or time; a slice that is not open, or another owner's, is a loss (Loss::kStale).
+  void event(uint16_t owner, uint16_t event, Payload attributes, uint8_t n, const EventPlace& place = {}) noexcept;
 
   // Batches. `members` are request indices of this lane. kNone: no room (Loss::kBatch) or invalid members (kInvalid).
   uint16_t define_batch(const uint16_t* members, uint32_t count, Payload attributes) noexcept;

@@ -110,7 +110,11 @@ void ThreadLauncher::annotate(Token token, Payload attributes) noexcept {
   table_->enter();
   if (state_.current() < GpuPhase::kStopped) {
     const uint16_t index = table_->find(token);
-    if (index != kNone) append(table_->entry(index), attributes);
+    if (index == kNone) {
+      recorder_.lose(Loss::kStale);
+    } else {
+      append(table_->entry(index), attributes);
+    }
   }
   table_->leave();
 }

@@ -116,9 +116,24 @@ napi_value gpu_end(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value gpu_annotate(napi_env env, napi_callback_info info) {
+  const Arguments<2> call(env, info);
+  Producer& producer = call.producer();
+  Token token;
+  Payload payload;
+  if (call.recorder() == nullptr || producer.launcher() == nullptr || !call.token_or_none(0, &token) ||
+      !call.payload(1, &payload)) {
+    producer.lose(Loss::kStale);
+    return nullptr;
+  }
+  if (token != 0) producer.launcher()->annotate(token, payload);
+  return nullptr;
+}
+
 constexpr Binding kBindings[] = {
     {"gpuOpen", setup<gpu_open>},     {"gpuStream", setup<gpu_stream>}, {"gpuStop", setup<gpu_stop>},
     {"gpuSettle", setup<gpu_settle>}, {"gpuBegin", gpu_begin},          {"gpuEnd", gpu_end},
+    {"gpuAnnotate", gpu_annotate},
 };
 
 }  // namespace

@@ -113,18 +113,32 @@ napi_value record(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-napi_value event(napi_env env, napi_callback_info info) {
-  const Arguments<3> call(env, info);
+// Records the event that the first three arguments of either function tell.
+template <size_t N>
+napi_value record_event(const Arguments<N>& call, const EventPlace& place) noexcept {
   Recorder* recorder = call.recorder();
   int32_t where, count;
   Payload payload;
   if (recorder != nullptr && call.integer(0, &where) && call.producer().names_entry(stage_of(where)) &&
       call.payload(1, &payload) && call.integer(2, &count) && count >= 0 && count <= 255) {
-    recorder->event(owner_of(where), stage_of(where), payload, static_cast<uint8_t>(count));
+    recorder->event(owner_of(where), stage_of(where), payload, static_cast<uint8_t>(count), place);
   } else {
     call.producer().lose(Loss::kInvalid);
   }
   return nullptr;
+}
+
+napi_value event(napi_env env, napi_callback_info info) { return record_event(Arguments<3>(env, info), {}); }
+
+napi_value event_at(napi_env env, napi_callback_info info) {
+  const Arguments<5> call(env, info);
+  EventPlace place;
+  if (!call.token_or_none(3, &place.slice)) {
+    call.producer().lose(Loss::kStale);
+    return nullptr;
+  }
+  place.timed = call.big(4, &place.time_ns);  // anything else: now
+  return record_event(call, place);
 }
 
 napi_value lose(napi_env env, napi_callback_info info) {
@@ -136,8 +150,9 @@ napi_value lose(napi_env env, napi_callback_info info) {
 }
 
 constexpr Binding kBindings[] = {
-    {"begin", begin},        {"beginUnder", begin_under}, {"end", end},       {"endWith", end_with}, {"next", next},
-    {"nextWith", next_with}, {"annotate", annotate},      {"record", record}, {"event", event},      {"lose", lose},
+    {"begin", begin}, {"beginUnder", begin_under}, {"end", end},           {"endWith", end_with},
+    {"next", next},   {"nextWith", next_with},     {"annotate", annotate}, {"record", record},
+    {"event", event}, {"eventAt", event_at},       {"lose", lose},
 };
 
 }  // namespace

@@ -170,6 +170,14 @@ export class FakeNative {
     this.say('event', this.place(where), this.items(bytes), count);
   }
 
+  eventAt(where: number, bytes: number, count: number, slice: number, time: bigint | undefined) {
+    this.say('eventAt', this.place(where), this.items(bytes), count, `slice=${slice}`, `time=${time}`);
+  }
+
+  annotate(token: number, bytes: number) {
+    this.say('annotate', token, this.items(bytes));
+  }
+
   lose(reason: number) {
     this.lost.push(reason);
   }
@@ -201,6 +209,10 @@ export class FakeNative {
 
   gpuEnd(token: number, bytes: number) {
     this.say('gpuEnd', token, this.items(bytes));
+  }
+
+  gpuAnnotate(token: number, bytes: number) {
+    this.say('gpuAnnotate', token, this.items(bytes));
   }
 
   /** Decodes a payload written to the scratch memory: one text an item. */

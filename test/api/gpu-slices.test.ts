@@ -120,6 +120,33 @@ describe('a GPU slice', () => {
     expect(spans.some((span) => 'gpuspan.dropped_attributes' in span.attributes)).toBe(false);
   });
 
+  it('gets attributes until its end, of a batch a value for each member too', async () => {
+    const members = [tracer.request(), tracer.request()];
+    const batch = tracer.batch(members);
+    const token = batch.beginGpu(stages.forward, stream);
+    batch.annotateGpu(token, { grid: 64 }, { rows: [3, 4] });
+    batch.endGpu(token, { step: 1 });
+    batch.end();
+    const single = members[0]!.beginGpu(stages.forward, stream);
+    members[0]!.annotateGpu(single, { grid: 1 });
+    members[0]!.annotateGpu(single, { name: 'x'.repeat(300) });
+    members[0]!.endGpu(single, { step: 2 });
+    const stale = tracer.stats().lost['stale'] ?? 0;
+    members[0]!.annotateGpu(single, { late: true });
+    batch.annotateGpu(token, { late: true });
+    expect(tracer.stats().lost['stale']).toBe(stale + 2);
+    for (const member of members) member.finish();
+    const spans = (await spansNamed('forward')).map(({ attributes }) => attributes);
+    expect(spans.filter(({ step }) => step === 1).map(({ grid, rows }) => [grid, rows])).toEqual([
+      [64, undefined],
+      [64, 3],
+      [64, 4],
+    ]);
+    const alone = { grid: 1, name: 'x'.repeat(255), step: 2, 'gpuspan.truncated': true };
+    expect(spans.filter(({ step }) => step === 2)).toEqual([expect.objectContaining(alone)]);
+    expect(spans.some((attributes) => 'late' in attributes)).toBe(false);
+  });
+
   it('of a batch is a span of the batch and of every member, with the column value of each', async () => {
     const members = [tracer.request(), tracer.request(), tracer.request()];
     const batch = tracer.batch(members);

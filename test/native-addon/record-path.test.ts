@@ -253,7 +253,7 @@ describe('GPU slices without a device', () => {
 describe('anything at all', () => {
   const calls = [
     'requestStart requestAdopt requestLeave requestFinish requestLink annotateRoot annotateWorker begin beginUnder end',
-    'endWith next nextWith annotate record event lose batchDefine batchEnd gpuBegin gpuEnd',
+    'endWith next nextWith annotate record event eventAt lose batchDefine batchEnd gpuBegin gpuEnd gpuAnnotate',
   ].flatMap((names) => names.split(' ') as (keyof typeof native)[]);
 
   it.each(calls)('%s neither throws nor crashes on values of any type', (name) => {

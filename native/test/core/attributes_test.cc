@@ -162,6 +162,34 @@ TEST_F(AttributesTest, PutsAnEventWithoutAnOpenSliceOnTheWorkerSpanAndOpensIt) {
   EXPECT_EQ(only(drain(), Kind::kWorker).items(), "event 9 []");
 }
 
+TEST_F(AttributesTest, PutsAnEventOnTheSliceItNamesAtTheTimeItTells) {
+  const uint16_t owner = request();
+  const Token outer = recorder_->begin(owner, stage());
+  const Token inner = recorder_->begin(owner, stage());
+  recorder_->event(owner, 9, Items().integer(1, 2), 1, {outer, true, 77});
+  recorder_->event(owner, 8, {}, 0, {.timed = true, .time_ns = 78});
+  recorder_->end(inner);
+  recorder_->end(outer);
+  const std::vector<Record> records = drain();
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0].items(), "event 8 []");
+  EXPECT_EQ(records[1].items(), "event 9 [int 1=2]");
+  const uint8_t told[] = {77, 0, 0, 0, 0, 0, 0, 0, 1};  // and that it is CLOCK_MONOTONIC
+  EXPECT_EQ(std::memcmp(records[1].payload.data() + 3, told, sizeof told), 0);
+}
+
+TEST_F(AttributesTest, LosesAnEventOfASliceThatIsEndedOrAnotherOwners) {
+  const uint16_t owner = request(), other = request();
+  const Token ended = recorder_->begin(owner, stage());
+  recorder_->end(ended);
+  const Token elsewhere = recorder_->begin(other, stage());
+  recorder_->event(owner, 9, {}, 0, {.slice = ended});
+  recorder_->event(owner, 9, {}, 0, {.slice = elsewhere});
+  EXPECT_EQ(lost(Loss::kStale), 2u);
+  recorder_->end(elsewhere);
+  for (const Record& record : drain()) EXPECT_EQ(record.items(), "");
+}
+
 TEST_F(AttributesTest, KeepsAnEventWithItsAttributesOrNotAtAll) {
   const uint16_t owner = request();
   const Token token = recorder_->begin(owner, stage());

@@ -95,8 +95,9 @@ TEST_F(LauncherTest, CountsAStaleADoubledAndAMadeUpTokenAndChangesNothing) {
   producer.launcher->end(0xffffffff);
   producer.launcher->end(0);  // "nothing was opened": no loss
   producer.launcher->annotate(token, {});
+  producer.launcher->annotate(0, {});
   EXPECT_TRUE(gpu_->settle(kPatienceMillis));
-  EXPECT_EQ(producer.lost(Loss::kStale), 3u);
+  EXPECT_EQ(producer.lost(Loss::kStale), 4u);
   EXPECT_EQ(written(), 1u);
 }
 
