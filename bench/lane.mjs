@@ -15,7 +15,15 @@ export function openLane() {
   const loaded = loadNative();
   if (!('native' in loaded)) throw new Error(`no addon: ${loaded.reason}`);
   const { native } = loaded;
-  native.open({ lanes: 8, ringSlots: RING_SLOTS, clock: 'auto', directory: '', device: 'none', cudaLibrary: '' });
+  native.open({
+    lanes: 8,
+    ringSlots: RING_SLOTS,
+    requestTtlMillis: 0,
+    clock: 'auto',
+    directory: '',
+    device: 'none',
+    cudaLibrary: '',
+  });
   const ranks = { tpRank: -1, ppRank: -1, dpRank: -1, epRank: -1, gpuIndex: -1 };
   const { lane, scratch } = native.attach({ label: 'bench', threadId: 0, ...ranks });
   const module = native.intern('module', 0, 0, 'bench').id;

@@ -37,7 +37,15 @@ export function startRequests(tracer) {
 /** The process's clock; the settings given here are ignored because the segment exists. */
 export function clockName() {
   const { native } = require('../dist/native.js').loadNative();
-  const config = { lanes: 2, ringSlots: 64, clock: 'auto', directory: '', device: 'none', cudaLibrary: '' };
+  const config = {
+    lanes: 2,
+    ringSlots: 64,
+    requestTtlMillis: 0,
+    clock: 'auto',
+    directory: '',
+    device: 'none',
+    cudaLibrary: '',
+  };
   return native.open(config).clock;
 }
 

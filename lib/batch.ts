@@ -7,6 +7,7 @@ import { type Attributes, type Columns, OWNER_LIMIT } from './attributes';
 import { GpuspanError } from './errors';
 import type { EventOptions } from './event-options';
 import type { GpuStream } from './gpu';
+import { Holders } from './holders';
 import { CLOSED, type Lane, type MemberColumns, type Token } from './lane';
 import { Loss } from './loss';
 import { BATCH_FLAG, NONE, SCRATCH } from './native';
@@ -183,17 +184,8 @@ export const INERT_BATCH = new Batch(-1, CLOSED, undefined, NO_MEMBERS, undefine
 const seen = new Uint32Array(NONE + 1);
 let definition = 0;
 
-/**
- * By entry of the lane's table, the batch that was defined there last. The addon closes a batch when its last member
- * leaves, and may then give the entry to another: calls through the old object must not reach that one.
- */
-const holders: Batch[] = [];
-
-function takePlace(index: number, batch: Batch): Batch {
-  holders[index]?.supersede();
-  holders[index] = batch;
-  return batch;
-}
+/** By entry of the lane's table. */
+const holders = new Holders();
 
 /** @throws GpuspanError `GPUSPAN_BATCH`: something that is no request, a duplicate, too many. */
 export function defineBatch(lane: Lane, requests: Iterable<Request>, options: BatchOptions | undefined): Batch {
@@ -209,7 +201,10 @@ export function defineBatch(lane: Lane, requests: Iterable<Request>, options: Ba
   const index = lane.native.batchDefine(count, bytes);
   if (index === NONE) return INERT_BATCH;
   const members: MemberColumns = { count, positions, given: given.length };
-  return takePlace(index, new Batch(level, (index | BATCH_FLAG) << 16, lane, members, lane.words.slice(0, ID_WORDS)));
+  return holders.take(
+    index,
+    new Batch(level, (index | BATCH_FLAG) << 16, lane, members, lane.words.slice(0, ID_WORDS)),
+  );
 }
 
 /** Puts them behind the room for members, and returns their length. */

@@ -29,6 +29,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const DEFAULT_LEVEL: Level = 2;
 const DEFAULT_LANES = 256;
 const DEFAULT_RING_SLOTS = 65_536;
+const DEFAULT_REQUEST_TTL_MILLIS = 600_000;
 const DEFAULT_EXIT_TIMEOUT_MILLIS = 500;
 const DEFAULT_EXPAND_LEVEL = 2;
 const SAMPLER = 'parentbased_always_on';
@@ -52,6 +53,9 @@ export function configure(options: unknown, env: Environment): Configuration {
       lanes: checked.lanes ?? variables.integer('GPUSPAN_LANES', OPTION_CHECKS.lanes, DEFAULT_LANES),
       ringSlots:
         checked.ringSlots ?? variables.integer('GPUSPAN_RING_SLOTS', OPTION_CHECKS.ringSlots, DEFAULT_RING_SLOTS),
+      requestTtlMillis:
+        checked.requestTtlMillis ??
+        variables.integer('GPUSPAN_REQUEST_TTL', OPTION_CHECKS.requestTtlMillis, DEFAULT_REQUEST_TTL_MILLIS),
       clock: checked.clock ?? variables.choice('GPUSPAN_CLOCK', OPTION_CHECKS.clock, 'auto'),
       directory: directory ?? '',
       device: checked.device ?? variables.choice('GPUSPAN_DEVICE', OPTION_CHECKS.device, 'auto'),

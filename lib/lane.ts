@@ -7,6 +7,7 @@ import { openAmbient } from './ambient';
 import { type Attributes, type Columns, EVENT_LIMIT, SLICE_LIMIT } from './attributes';
 import type { CarrierRefusal } from './carrier-check';
 import type { EventOptions } from './event-options';
+import { Holders } from './holders';
 import { Loss, type LossReason } from './loss';
 import { type Native, NONE, SCRATCH } from './native';
 import { PayloadEncoder } from './payload-encoder';
@@ -40,6 +41,8 @@ export class Lane {
   readonly members: Uint16Array;
   /** `request.run` enters it, once a request; `tracer.current` looks into it. */
   readonly ambient = openAmbient();
+  /** The requests of this lane. */
+  readonly holders = new Holders();
   /** Carriers that `adopt` refused, by reason. */
   readonly refusedCarriers = new Map<CarrierRefusal, number>();
 

@@ -20,6 +20,8 @@ export const ASK_AGAIN = 0xfffd;
 export interface NativeConfig {
   readonly lanes: number;
   readonly ringSlots: number;
+  /** Requests without a sign of life for so long are closed; 0: never. */
+  readonly requestTtlMillis: number;
   readonly clock: 'auto' | 'tsc' | 'monotonic';
   /** Folder for a named segment file; '' for a memfd. */
   readonly directory: string;
@@ -191,6 +193,8 @@ export interface Native {
   /** `count` request indices (u16) from SCRATCH.payload, then `bytes` of payload. Writes handle, span, traceId. Returns the batch's index without flag. */
   batchDefine(count: number, bytes: number): number;
   batchEnd(batch: number, bytes: number): void;
+  /** Set-up. Closes the requests and batches that have expired, as each start does. False once the lane is closed. */
+  expireRequests(): boolean;
 
   // -- GPU ----------------------------------------------------------------------------------------------
   /** Opens the device at the first call. `source` is '' when there is none, and `reason` says why. */

@@ -46,6 +46,11 @@ export interface StartOptions {
   readonly ringSlots?: number;
   /** Most threads that record at one time, 2 to 4,095. Default `GPUSPAN_LANES`, else 256. */
   readonly lanes?: number;
+  /**
+   * A request without a sign of life on its thread for so long (no slice begun or ended, no event) was forgotten: it is
+   * closed and flagged `gpuspan.expired`. 0: never. Default `GPUSPAN_REQUEST_TTL`, else 600,000 (10 minutes).
+   */
+  readonly requestTtlMillis?: number;
   /** Folder for a named segment file that survives the process. Default `GPUSPAN_DIR`, else memory only. */
   readonly directory?: string;
   /** Receives the spans on this thread. Default: OTLP from the `OTEL_*` variables, on a thread of its own. */
@@ -102,6 +107,7 @@ export const OPTION_CHECKS = {
     range: 'a power of two from 64 to 16777216',
   },
   lanes: integer(2, 4095),
+  requestTtlMillis: integer(0, 2 ** 31 - 1),
   directory: text,
   exporter: {
     accepts: (value) =>

@@ -100,7 +100,7 @@ function liveRequest(
   baggage: string | undefined,
   adopted: boolean,
 ): Request {
-  return new Request({
+  const request = new Request({
     level,
     where: owner << 16,
     lane,
@@ -110,4 +110,5 @@ function liveRequest(
     ...(state !== undefined && { state }),
     ...(baggage !== undefined && { baggage }),
   });
+  return lane.holders.take(owner, request);
 }

@@ -265,6 +265,11 @@ export class Request {
     return handleOf(this.ids);
   }
 
+  /** @internal It was closed as forgotten, and another request has its place. */
+  supersede(): void {
+    this.where = CLOSED;
+  }
+
   private refuse(): 0 {
     this.lane?.refuse(this.level);
     return 0;
@@ -297,8 +302,11 @@ export class Request {
     }
     // What can be sent on afterwards, which is all but a request that was started here and is over.
     if (this.adopted || !forGood) this.lastLink = this.link();
-    if (forGood) this.where = CLOSED;
-    return where >>> 16;
+    const owner = where >>> 16;
+    if (!forGood) return owner;
+    this.where = CLOSED;
+    this.lane.holders.drop(owner);
+    return owner;
   }
 
   private encodeEnd(options: EndOptions | undefined): number {

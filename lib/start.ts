@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { type Configuration, configure } from './config';
 import { fromNative, GpuspanError } from './errors';
+import { watchForgotten } from './expiry';
 import { loadPropagation } from './headers';
 import { Lane } from './lane';
 import { loadNative, type Native } from './native';
@@ -65,6 +66,7 @@ function startLive(configuration: Configuration, options: StartOptions): Tracer 
   if (typeof attached === 'string') return inertBecause(attached);
   bindDeclarations(native, configuration.modules);
   const lane = new Lane(native, attached.scratch, configuration.level, configuration.modules);
+  watchForgotten(native, configuration.native.requestTtlMillis);
   const delivery = deliver(native, configuration, options);
   const { exitTimeoutMillis } = configuration;
   const gpuWanted = configuration.native.device !== 'none';

@@ -116,6 +116,8 @@ export const FLAG = {
   truncated: 1 << 4,
   remoteParent: 1 << 5,
   clamped: 1 << 6,
+  /** Of owners. */
+  expired: 1 << 6,
   firstLevel: 1 << 7,
 } as const;
 

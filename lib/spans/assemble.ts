@@ -132,7 +132,7 @@ export class SpanAssembler implements RecordAssembler<GpuspanSpan[]> {
 
   private root(): GpuspanSpan {
     const remote = (this.ring.flags & FLAG.remoteParent) !== 0;
-    const attributes = { ...this.payload.attributes, 'gpuspan.request.level': this.ownerLevel() };
+    const attributes = { ...this.payload.attributes, ...this.ownNotes() };
     const span = this.make(
       this.payload.name ?? DEFAULT_ROOT_NAME,
       remote ? SERVER : INTERNAL,
@@ -145,7 +145,7 @@ export class SpanAssembler implements RecordAssembler<GpuspanSpan[]> {
 
   private worker(lane: LaneCursor): GpuspanSpan {
     const { name, attributes } = this.workers.of(lane);
-    const own = { ...attributes, ...this.payload.attributes, 'gpuspan.request.level': this.ownerLevel() };
+    const own = { ...attributes, ...this.payload.attributes, ...this.ownNotes() };
     return this.withSteps(this.make(name, INTERNAL, own, this.clock.start()));
   }
 
@@ -153,6 +153,7 @@ export class SpanAssembler implements RecordAssembler<GpuspanSpan[]> {
     const entry = this.members.findOwn();
     const attributes = { ...this.payload.attributes };
     if (entry !== undefined) attributes['gpuspan.batch.size'] = entry.size;
+    if ((this.ring.flags & FLAG.expired) !== 0) attributes['gpuspan.expired'] = true;
     const span = this.make(BATCH_NAME, INTERNAL, attributes, this.clock.start());
     this.batches.link(span, entry);
     return this.withSteps(span);
@@ -170,8 +171,12 @@ export class SpanAssembler implements RecordAssembler<GpuspanSpan[]> {
     this.batches.expand(span, { level: this.dictionary.entry(this.ring.stage).level, since }, entry, this.spans);
   }
 
-  private ownerLevel(): number {
-    return (this.ring.words[this.ring.base + SLOT_WORD.tail]! >>> 16) & 0xff;
+  /** What a request's owners say besides what they were given. */
+  private ownNotes(): Attributes {
+    const level = (this.ring.words[this.ring.base + SLOT_WORD.tail]! >>> 16) & 0xff;
+    return (this.ring.flags & FLAG.expired) === 0
+      ? { 'gpuspan.request.level': level }
+      : { 'gpuspan.request.level': level, 'gpuspan.expired': true };
   }
 
   private make(name: string, kind: SpanKind, attributes: Attributes, start: HrTime): GpuspanSpan {

@@ -52,6 +52,7 @@ void Recorder::event(uint16_t owner, uint16_t event, Payload attributes, uint8_t
     top = static_cast<uint16_t>(token_index(place.slice));
   }
   if (request != nullptr) open_worker(*request, now);
+  (request != nullptr ? request->seen : batch->seen) = now;
   if (top != kNone) {
     append_event(RingShare::kLeaf, lane_.slices[top].payload, kMaxSlicePayload, header, attributes);
   } else {
@@ -73,8 +74,10 @@ void Recorder::record(uint16_t owner, uint16_t stage, uint64_t start_ns, uint64_
   head.start = start_ns;
   head.end = end_ns;
   head.span_id = ids_.next();
+  const uint64_t now = clock_.now();
+  (request != nullptr ? request->seen : batch->seen) = now;
   if (request != nullptr) {
-    open_worker(*request, clock_.now());
+    open_worker(*request, now);
     const bool first_level = request->top == kNone;
     head.kind = static_cast<uint8_t>(Kind::kHostSlice);
     head.trace_id = request->trace_id;
@@ -98,6 +101,7 @@ void Recorder::record(uint16_t owner, uint16_t stage, uint64_t start_ns, uint64_
 bool Recorder::gpu_origin(uint16_t owner, uint8_t stage_level, GpuOrigin* origin) noexcept {
   if (OpenRequest* request = find_request(owner)) {
     if (request->worker_start == 0) open_worker(*request, clock_.now());
+    ++request->launched;
     origin->trace_id = request->trace_id;
     origin->parent_span_id = request->top != kNone ? lane_.slices[request->top].span_id : request->worker_span_id;
     origin->batch = kNone;

@@ -2,6 +2,8 @@
 //
 // The members of a batch: checked and copied when it is defined, the only step that costs time per member, and
 // marked when they leave. Called on the lane's thread; other lanes copy members through copy_members.
+#include <algorithm>
+
 #include "recorder.h"
 #include "shared_field.h"
 
@@ -111,7 +113,10 @@ void Recorder::forget_members(OpenBatch& batch) noexcept {
   for (uint32_t i = 0; i < batch.members; ++i) {
     if (i != 0 && i % kChunkMembers == 0) chunk = lane_.chunks[chunk].next;
     const BatchMember& member = lane_.chunks[chunk].members[i % kChunkMembers];
-    if (member.left_at == 0) --lane_.requests[member.request].batches;
+    if (member.left_at != 0) continue;
+    OpenRequest& request = lane_.requests[member.request];
+    --request.batches;
+    request.seen = std::max(request.seen, batch.seen);
   }
 }
 

@@ -37,7 +37,8 @@ uint16_t Recorder::define_batch(const uint16_t* members, uint32_t count, Payload
   __builtin_memcpy(&trace_id, ids, sizeof trace_id);
   store_release(batch.trace_id, trace_id);
   store_release(batch.span_id, ids_.next());
-  store_release(batch.start, clock_.now());
+  batch.seen = clock_.now();
+  store_release(batch.start, batch.seen);
   fill_members(batch, members, count);
   open_batches_[index / 64] |= uint64_t{1} << index % 64;
   append_items(RingShare::kOwner, batch.payload, kMaxOwnerPayload, attributes);
@@ -61,6 +62,7 @@ uint16_t Recorder::adopt_batch(Segment& segment, Handle handle) noexcept {
   OpenBatch& batch = lane_.batches[index];
   start_batch(batch);
   store_release(batch.alias, 1);
+  batch.seen = clock_.now();
   if (!copy_members(segment, handle, batch)) {
     free_batch(index);
     lose_owner(Loss::kStale);
@@ -101,11 +103,14 @@ void Recorder::start_batch(OpenBatch& batch) noexcept {
   batch.gpu_written.store(0, std::memory_order_relaxed);
   batch.gpu_position.store(0, std::memory_order_relaxed);
   batch.shares = 0;
+  batch.launched_seen = 0;
 }
 
 void Recorder::end_batch(uint16_t index, Payload payload) noexcept {
   if (find_batch(index ^ kBatchFlag) == nullptr) return lose_owner(Loss::kClosed);
-  close_batch(index, clock_.now(), 0, payload);
+  OpenBatch& batch = lane_.batches[index];
+  batch.seen = clock_.now();
+  close_batch(index, batch.seen, 0, payload);
 }
 
 void Recorder::close_batch(uint16_t index, uint64_t now, uint8_t flags, Payload payload) noexcept {

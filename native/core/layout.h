@@ -66,6 +66,7 @@ inline constexpr uint8_t kFlagUnfinished = 1 << 3;    // closed by its owner's e
 inline constexpr uint8_t kFlagTruncated = 1 << 4;     // a string was cut to kMaxStringBytes
 inline constexpr uint8_t kFlagRemoteParent = 1 << 5;  // root: the parent lives in another process
 inline constexpr uint8_t kFlagClamped = 1 << 6;       // GPU slice: a time was clamped by causality
+inline constexpr uint8_t kFlagExpired = 1 << 6;       // root, worker, batch: closed because its program forgot it
 inline constexpr uint8_t kFlagFirstLevel = 1 << 7;    // host slice directly under its worker span
 
 // Loss reasons: stable numbers, exported as `gpuspan.lost.<name>`. loss.h has the names.

@@ -82,7 +82,10 @@ struct alignas(128) OpenRequest {
   uint16_t next_free;
   uint16_t reserved0;
   uint32_t batch_mark;  // producer only: finds a member that is named twice while a batch is defined
-  uint16_t reserved[8];
+  uint64_t seen;        // producer only: ticks of the last sign of life that left no open slice (expiry.cc)
+  uint32_t launched;    // producer only: GPU slices
+  uint32_t launched_seen;
+  uint64_t reserved;
 };
 static_assert(sizeof(OpenRequest) == 128);
 static_assert(offsetof(OpenRequest, trace_id) == 8 && offsetof(OpenRequest, root_span_id) == 24);
@@ -131,7 +134,10 @@ struct alignas(128) OpenBatch {
   std::atomic<uint32_t> gpu_written;   // resolver
   std::atomic<uint64_t> gpu_position;  // resolver's ring position after the batch's last GPU record
   uint16_t shares;                     // as in OpenRequest
-  uint16_t reserved3[11];
+  uint16_t reserved3[3];
+  uint64_t seen;  // as in OpenRequest
+  uint32_t launched_seen;
+  uint32_t reserved4;
 };
 static_assert(sizeof(OpenBatch) == 128);
 static_assert(offsetof(OpenBatch, trace_id) == 8 && offsetof(OpenBatch, span_id) == 24);

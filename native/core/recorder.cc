@@ -188,11 +188,7 @@ void Recorder::close_all() noexcept {
     if (lane_.batches[i].state == kStateOpen) close_batch(i, now, kFlagUnfinished, {});
   }
   for (uint16_t i = 0; i < requests_used_; ++i) {
-    OpenRequest& request = lane_.requests[i];
-    if (request.state == kStateFree) continue;
-    if (request.state == kStateOpen) close_stay(i, now, kFlagUnfinished, {});
-    if (request.owns_root != 0) write_root(request, now, kFlagUnfinished, {});
-    free_request(i);
+    if (lane_.requests[i].state != kStateFree) close_request(i, now, kFlagUnfinished);
   }
 }
 

@@ -106,6 +106,10 @@ class Recorder {
   // A request or a batch that its caller refused: counted apart from slices, told by the worker spans all the same.
   void lose_owner(Loss reason) noexcept;
 
+  // Closes requests and batches without a sign of life for the segment's TTL; see expiry.cc. Cheap while none is due.
+  void expire() noexcept { expire(clock_.now()); }
+  void expire(uint64_t now) noexcept;
+
   // Closes everything open on the lane, flagged as unfinished: thread end, termination, exit.
   void close_all() noexcept;
 
@@ -148,7 +152,7 @@ class Recorder {
   void end_slowly(Token token, Payload payload, uint64_t now) noexcept;
   void end_plain(const OpenSlice& slice, uint64_t now, uint8_t flags) noexcept;
   template <class Owner>
-  void free_slice(OpenSlice& slice, Owner& owner) noexcept;
+  void free_slice(OpenSlice& slice, Owner& owner, uint64_t now) noexcept;
   void fill_head(Slot& slot, const OpenSlice& slice, uint64_t end, uint8_t flags) noexcept;
   bool write_attributes(const OpenSlice& slice, uint64_t now, uint8_t flags, const Payload& payload) noexcept;
   void write_with_payload(OpenSlice& slice, uint64_t now, uint8_t flags, const Payload& payload) noexcept;
@@ -161,9 +165,16 @@ class Recorder {
   OpenRequest* find_request(uint16_t request) const noexcept;
   void open_worker(OpenRequest& request, uint64_t now) noexcept;
   void close_stay(uint16_t index, uint64_t now, uint8_t flags, Payload payload) noexcept;
+  void close_request(uint16_t index, uint64_t now, uint8_t flags) noexcept;
   void write_worker(OpenRequest& request, uint64_t now, uint8_t flags, Payload payload) noexcept;
   void write_root(OpenRequest& request, uint64_t now, uint8_t flags, Payload payload) noexcept;
   void free_request(uint16_t index) noexcept;
+
+  // expiry.cc
+  template <class Owner>
+  bool due(Owner& owner, uint32_t launched, uint64_t now, uint64_t* oldest) noexcept;
+  void expire_batches(uint64_t now, uint64_t* oldest) noexcept;
+  void expire_requests(uint64_t now, uint64_t* oldest) noexcept;
 
   // batches.cc
   OpenBatch* find_batch(uint16_t owner) const noexcept;
@@ -202,6 +213,7 @@ class Recorder {
   uint16_t retired_first_ = kNone, retired_last_ = kNone;  // closed batches, oldest first
   uint64_t open_batches_[kBatchCapacity / 64] = {};        // bit per batch of this lane, aliases excluded
   uint32_t batch_mark_ = 0;
+  uint64_t next_expiry_ = 0;  // ticks before which nothing can be due
   bool closed_ = false;
   bool lost_any_ = false;
 };

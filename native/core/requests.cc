@@ -26,6 +26,7 @@ TraceId new_trace_id(IdGenerator& ids) noexcept {
 // Slots for the request's own records and an entry, or kNone.
 uint16_t Recorder::take_request(uint32_t slots) noexcept {
   if (closed_ || segment_->forked()) return kNone;
+  expire();
   ring_.refresh();
   if (free_request_ == kNone && requests_used_ == kRequestCapacity) return kNone;
   if (!ring_.reserve(RingShare::kOwner, slots)) return kNone;
@@ -53,12 +54,14 @@ uint16_t Recorder::start_entry(const RequestOrigin& origin, bool owns_root) noex
   request.owns_root = owns_root ? 1 : 0;
   request.root_flags = origin.parent != 0 ? kFlagRemoteParent : 0;
   request.root_parent = origin.parent;
-  request.root_start = owns_root ? clock_.now() : 0;
+  request.seen = clock_.now();
+  request.root_start = owns_root ? request.seen : 0;
   request.worker_span_id = ids_.next();
   request.worker_start = 0;
   request.top = kNone;
   request.batches = 0;
   request.shares = 0;
+  request.launched = request.launched_seen = 0;
   request.batch_mark = 0;  // an earlier owner of the lane left its own
   request.root_payload = kEmptyChain;
   request.worker_payload = kEmptyChain;
@@ -174,12 +177,22 @@ void Recorder::free_request(uint16_t index) noexcept {
 void Recorder::leave(uint16_t index, Payload worker) noexcept {
   if (find_request(index) == nullptr) return lose_owner(Loss::kClosed);
   OpenRequest& request = lane_.requests[index];
-  close_stay(index, clock_.now(), 0, worker);
+  const uint64_t now = clock_.now();
+  close_stay(index, now, 0, worker);
   if (request.owns_root == 0) {
     free_request(index);
   } else {
+    request.seen = now;
     store_release(request.state, kStateLeft);
   }
+}
+
+// Closes it on its program's behalf, in whatever state it is but free.
+void Recorder::close_request(uint16_t index, uint64_t now, uint8_t flags) noexcept {
+  OpenRequest& request = lane_.requests[index];
+  if (request.state == kStateOpen) close_stay(index, now, flags, {});
+  if (request.owns_root != 0) write_root(request, now, flags, {});
+  free_request(index);
 }
 
 void Recorder::finish(uint16_t index, Payload root) noexcept {

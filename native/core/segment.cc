@@ -101,6 +101,7 @@ std::unique_ptr<Segment> Segment::create(const SegmentOptions& options, std::str
   segment->header_ = std::launder(reinterpret_cast<SegmentHeader*>(segment->base_));
   lay_out(options, segment->header_);
   segment->fill_header();
+  segment->request_ttl_ = segment->header_->clock_hz / 1000 * options.request_ttl_millis;
   segment->fork_guard_.watch(segment->base_, segment->size_, &segment->forked_);
   return segment;
 }

@@ -26,7 +26,8 @@ struct SegmentOptions {
   uint32_t ring_slots = 65536;  // power of two, 64..2^24
   ClockChoice clock = ClockChoice::kAuto;
   std::string directory;  // empty: a sealed memfd; else a file gpuspan-<pid>.segment there, 0600, O_EXCL|O_NOFOLLOW
-  uint64_t first_position = 0;  // tests start rings near 2^32 and 2^64
+  uint32_t request_ttl_millis = 0;  // requests without a sign of life for so long are closed; 0: never
+  uint64_t first_position = 0;      // tests start rings near 2^32 and 2^64
 };
 
 // Who claims a lane; copied into the lane's header.
@@ -63,6 +64,8 @@ class Segment {
   const uint8_t* base() const noexcept { return base_; }
   uint64_t size() const noexcept { return size_; }
   const Clock& clock() const noexcept { return clock_; }
+  // SegmentOptions::request_ttl_millis in ticks of the clock.
+  uint64_t request_ttl() const noexcept { return request_ttl_; }
   Dictionary& dictionary() noexcept { return dictionary_; }
   LaneMemory lane(uint32_t index) noexcept;
   // Lanes below it were claimed at least once. The memory of the others is a hole in the file, which on a full file
@@ -133,6 +136,7 @@ class Segment {
   uint8_t* base_ = nullptr;
   uint64_t size_ = 0;
   uint64_t first_position_ = 0;
+  uint64_t request_ttl_ = 0;
   SegmentMemory memory_;
   Clock clock_;
   Dictionary dictionary_;

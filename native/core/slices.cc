@@ -243,8 +243,9 @@ GPUSPAN_INLINE void Recorder::end_plain(const OpenSlice& slice, uint64_t now, ui
 }
 
 template <class Owner>
-GPUSPAN_INLINE void Recorder::free_slice(OpenSlice& slice, Owner& owner) noexcept {
+GPUSPAN_INLINE void Recorder::free_slice(OpenSlice& slice, Owner& owner, uint64_t now) noexcept {
   unlink(lane_.slices, owner, slice);
+  owner.seen = now;
   store_release(slice.token, 0);
   slice.outer = free_slice_;
   free_slice_ = static_cast<uint16_t>(&slice - lane_.slices);
@@ -257,9 +258,9 @@ void Recorder::end_at(OpenSlice& slice, uint64_t now, uint8_t flags, Payload pay
     write_with_payload(slice, now, flags, payload);
   }
   if (slice.owner < kBatchFlag) [[likely]] {
-    free_slice(slice, lane_.requests[slice.owner]);
+    free_slice(slice, lane_.requests[slice.owner], now);
   } else {
-    free_slice(slice, lane_.batches[slice.owner ^ kBatchFlag]);
+    free_slice(slice, lane_.batches[slice.owner ^ kBatchFlag], now);
   }
 }
 
@@ -273,7 +274,7 @@ void Recorder::end(Token token, Payload payload) noexcept {
   if (slice == nullptr || !is_plain(*slice, payload) || slice->owner >= kBatchFlag) [[unlikely]]
     return end_slowly(token, payload, now);
   end_plain(*slice, now, 0);
-  free_slice(*slice, lane_.requests[slice->owner]);
+  free_slice(*slice, lane_.requests[slice->owner], now);
 }
 
 [[gnu::noinline]] void Recorder::end_slowly(Token token, Payload payload, uint64_t now) noexcept {

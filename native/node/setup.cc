@@ -98,6 +98,7 @@ Napi::Value open(const Napi::CallbackInfo& call, Environment&) {
   ProcessOptions result;
   result.segment.lanes = static_cast<uint32_t>(options.integer("lanes", 2, kMaxLanes));
   result.segment.ring_slots = static_cast<uint32_t>(options.integer("ringSlots", 64, 1 << 24));
+  result.segment.request_ttl_millis = static_cast<uint32_t>(options.integer("requestTtlMillis", 0, INT32_MAX));
   result.segment.clock = static_cast<ClockChoice>(options.choice("clock", kClocks));
   result.segment.directory = options.text("directory");
   result.device.choice = static_cast<DeviceChoice>(options.choice("device", kDevices));
@@ -232,6 +233,13 @@ Napi::Value close_lane(const Napi::CallbackInfo& call, Environment& environment)
   return call.Env().Undefined();
 }
 
+// False once the lane is closed: nothing will expire any more.
+Napi::Value expire_requests(const Napi::CallbackInfo& call, Environment& environment) {
+  Recorder* const recorder = environment.recorder();
+  if (recorder != nullptr) recorder->expire();
+  return Napi::Boolean::New(call.Env(), recorder != nullptr);
+}
+
 Napi::Value first_to(const Napi::CallbackInfo& call, Environment&) {
   if (!call[0].IsString()) return fail(call.Env(), kBadArgument, "firstTo takes a topic");
   return Napi::Boolean::New(call.Env(), Process::get().first_to(call[0].As<Napi::String>().Utf8Value()));
@@ -254,6 +262,7 @@ constexpr Binding kBindings[] = {
     {"setModules", setup<set_modules>},
     {"apiAddress", setup<api_address>},
     {"closeLane", setup<close_lane>},
+    {"expireRequests", setup<expire_requests>},
     {"firstTo", setup<first_to>},
     {"lastWords", setup<last_words>},
 };

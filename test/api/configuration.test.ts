@@ -39,7 +39,15 @@ describe('values', () => {
     expect(configure(undefined, ON)).toMatchObject({
       level: 2,
       modules: undefined,
-      native: { lanes: 256, ringSlots: 65_536, clock: 'auto', directory: '', device: 'auto', cudaLibrary: '' },
+      native: {
+        lanes: 256,
+        ringSlots: 65_536,
+        requestTtlMillis: 600_000,
+        clock: 'auto',
+        directory: '',
+        device: 'auto',
+        cudaLibrary: '',
+      },
       directoryFrom: 'default',
       identity: { threadId: 0, tpRank: -1, ppRank: -1, dpRank: -1, epRank: -1, gpuIndex: -1 },
       exitTimeoutMillis: 500,
@@ -57,6 +65,7 @@ describe('values', () => {
       GPUSPAN_CUDA_LIBRARY: '/opt/libcuda.so.1',
       GPUSPAN_RING_SLOTS: '1024',
       GPUSPAN_LANES: '8',
+      GPUSPAN_REQUEST_TTL: '1500',
       GPUSPAN_DIR: '/dev/shm/x',
     };
     expect(configure({}, env)).toMatchObject({
@@ -65,6 +74,7 @@ describe('values', () => {
       native: {
         lanes: 8,
         ringSlots: 1024,
+        requestTtlMillis: 1500,
         clock: 'monotonic',
         directory: '/dev/shm/x',
         device: 'opencl',
@@ -94,6 +104,8 @@ describe('values', () => {
     ['GPUSPAN_RING_SLOTS', '1000'],
     ['GPUSPAN_RING_SLOTS', '32'],
     ['GPUSPAN_RING_SLOTS', '33554432'],
+    ['GPUSPAN_REQUEST_TTL', '-1'],
+    ['GPUSPAN_REQUEST_TTL', '2147483648'],
     ['GPUSPAN_LANES', '1'],
     ['GPUSPAN_LANES', '4096'],
     ['GPUSPAN_MODULES', ' , '],

@@ -193,6 +193,10 @@ export class FakeNative {
     this.say('batchEnd', batch, this.items(bytes));
   }
 
+  expireRequests() {
+    return true;
+  }
+
   gpuOpen() {
     return { source: 'simulated', description: 'a fake', reason: '' };
   }

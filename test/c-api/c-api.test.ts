@@ -16,6 +16,7 @@ const native = loadAddon();
 const lane = new Lane(native, {
   lanes: 16,
   ringSlots: 1024,
+  requestTtlMillis: 0,
   clock: 'auto',
   directory: '',
   device: 'none',

@@ -12,6 +12,7 @@ export const ROOT = join(__dirname, '..', '..');
 export const CONFIG: NativeConfig = {
   lanes: 16,
   ringSlots: 1024,
+  requestTtlMillis: 0,
   clock: 'auto',
   directory: '',
   device: 'none',

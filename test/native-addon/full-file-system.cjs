@@ -11,7 +11,15 @@ const AT = { lanesOffset: 112, laneStride: 120 };
 const directory = process.argv[2];
 const { native, reason } = loadNative();
 if (reason !== undefined) throw new Error(reason);
-native.open({ lanes: LANES, ringSlots: 64, clock: 'auto', directory, device: 'none', cudaLibrary: '' });
+native.open({
+  lanes: LANES,
+  ringSlots: 64,
+  requestTtlMillis: 0,
+  clock: 'auto',
+  directory,
+  device: 'none',
+  cudaLibrary: '',
+});
 const ranks = { tpRank: -1, ppRank: -1, dpRank: -1, epRank: -1, gpuIndex: -1 };
 native.attach({ label: 'main', threadId: 0, ...ranks });
 

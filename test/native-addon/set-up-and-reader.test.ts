@@ -29,6 +29,8 @@ describe('before open', () => {
     ['lanes', 2.5],
     ['lanes', 5000],
     ['ringSlots', 100],
+    ['requestTtlMillis', -1],
+    ['requestTtlMillis', '1'],
     ['ringSlots', 32],
     ['clock', 'sundial'],
     ['device', 'abacus'],

@@ -8,7 +8,15 @@ const { loadNative } = require(join(__dirname, '..', '..', 'dist', 'native.js'))
 
 const { native, reason } = loadNative();
 if (reason !== undefined) throw new Error(reason);
-const CONFIG = { lanes: 128, ringSlots: 1024, clock: 'auto', directory: '', device: 'none', cudaLibrary: '' };
+const CONFIG = {
+  lanes: 128,
+  ringSlots: 1024,
+  requestTtlMillis: 0,
+  clock: 'auto',
+  directory: '',
+  device: 'none',
+  cudaLibrary: '',
+};
 const identity = (threadId) => ({
   label: 'worker',
   threadId,

@@ -15,6 +15,7 @@ export const Flag = {
   truncated: 16,
   remoteParent: 32,
   clamped: 64,
+  expired: 64,
   firstLevel: 128,
 } as const;
 

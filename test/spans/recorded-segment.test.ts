@@ -37,7 +37,15 @@ function startRequest(): number {
 
 beforeAll(() => {
   native = load(join(import.meta.dirname, '../..'));
-  native.open({ lanes: 4, ringSlots: 1024, clock: 'auto', directory: '', device: 'none', cudaLibrary: '' });
+  native.open({
+    lanes: 4,
+    ringSlots: 1024,
+    requestTtlMillis: 0,
+    clock: 'auto',
+    directory: '',
+    device: 'none',
+    cudaLibrary: '',
+  });
   const ranks = { tpRank: 1, ppRank: -1, dpRank: 0, epRank: -1 };
   scratch = new Uint8Array(native.attach({ label: 'DecodeWorker', threadId: 0, ...ranks, gpuIndex: 2 }).scratch);
   const module = native.intern('module', 0, 0, 'test').id;

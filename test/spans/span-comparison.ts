@@ -50,6 +50,8 @@ function notes(record: DecodedRecord): Record<string, unknown> {
     if (count > 0n) all[`gpuspan.lost.${LOSSES[reason]}`] = Number(count);
   }
   if (record.kind === Kind.root || record.kind === Kind.worker) all['gpuspan.request.level'] = record.tail.readUInt8(2);
+  const owner = record.kind === Kind.root || record.kind === Kind.worker || record.kind === Kind.batch;
+  if (owner && (record.flags & Flag.expired) !== 0) all['gpuspan.expired'] = true;
   return all;
 }
 

@@ -66,6 +66,7 @@ class LaneTest : public ::testing::Test {
     options.lanes = lanes;
     if (ring_slots != 0) options.ring_slots = ring_slots;
     options.first_position = first_position;
+    options.request_ttl_millis = request_ttl_millis_;
     std::string error;
     segment_ = Segment::create(options, &error);
     ASSERT_NE(segment_, nullptr) << error;
@@ -126,6 +127,7 @@ class LaneTest : public ::testing::Test {
   std::unique_ptr<SegmentReader> reader_;
   std::unique_ptr<Recorder> recorder_;
   uint16_t stages_[5] = {};
+  uint32_t request_ttl_millis_ = 0;  // to be set before `open`
   uint32_t claimed_ = 0;
 };
 
