@@ -1,175 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gpuspan for C and C++ code of the same process: stages, requests adopted from JavaScript, host slices,
- * GPU slices, numeric attributes. Header-only: nothing to link. Where gpuspan is not loaded, or tracing is
- * off, every call is a no-op that costs one compare. See docs/c-api.md.
+ * gpuspan for C and C++ code of the same process: stages and events, requests adopted from JavaScript, host slices,
+ * GPU slices, attributes. Header-only: nothing to link. Where gpuspan is not loaded, or tracing is off, every call is a
+ * no-op that costs one compare. See docs/c-api.md.
  *
- * Threads: a token belongs to the thread that got it. A handle may be passed anywhere and is turned into a
- * request of the calling thread by gpuspan_adopt.
+ * Threads: a token belongs to the thread that got it. A handle may be passed anywhere, also to several threads at a
+ * time, and is turned into a request of the calling thread by gpuspan_adopt.
  */
 #ifndef GPUSPAN_H_
 #define GPUSPAN_H_
 
-#include <stddef.h>
-#include <stdint.h>
-#if defined(__linux__)
-#include <dlfcn.h>
-#endif
-
-#if !defined(__GNUC__)
-#error "gpuspan.h needs GCC or Clang"
-#endif
-
-/* Not to be called directly: one out-of-line copy a translation unit, so that a call site of a function that is off
- * is a compare and a jump. */
-#define GPUSPAN_SLOW_ static __attribute__((noinline, unused))
+#include "gpuspan_table.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define GPUSPAN_API_VERSION 1u
-#define GPUSPAN_API_MAGIC 0x6e617073757067ULL /* "gpuspan" in memory order */
-#define GPUSPAN_GET_API_SYMBOL "gpuspan_get_api_v1"
-
-/* A request or batch of this thread; low byte: level + 1. 0: inert. */
-typedef uint64_t gpuspan_request;
-/* An open slice; 0: none. */
-typedef uint32_t gpuspan_token;
-/* A launched GPU slice that has not been ended; 0: none. */
-typedef uint32_t gpuspan_gpu_token;
-
-/* A stage, declared once with static storage. gpuspan writes `id` at its first use and keeps no pointer to it. */
-typedef struct gpuspan_stage {
-  const char* module;
-  const char* name;
-  uint8_t level; /* 1..4 */
-  uint8_t reserved;
-  uint16_t id; /* 0 until first used */
-} gpuspan_stage;
-#define GPUSPAN_STAGE(module, name, level) \
-  { (module), (name), (level), 0, 0 }
-
-/* An attribute key, declared once with static storage. */
-typedef struct gpuspan_key {
-  const char* name;
-  uint16_t id;
-} gpuspan_key;
-#define GPUSPAN_KEY(name) \
-  { (name), 0 }
-
-/* The function table. `size` grows in later versions; entries never move. A header refuses a table that is
- * shorter than it knows. */
-typedef struct gpuspan_api {
-  uint64_t magic;
-  uint32_t size;
-  uint32_t version;
-  gpuspan_request (*adopt)(uint64_t handle);
-  void (*leave)(gpuspan_request request);
-  gpuspan_token (*begin)(gpuspan_stage* stage, gpuspan_request request);
-  void (*end)(gpuspan_token token);
-  gpuspan_token (*next)(gpuspan_token token, gpuspan_stage* stage, gpuspan_request request);
-  void (*set_int)(gpuspan_token token, gpuspan_key* key, int64_t value);
-  void (*set_double)(gpuspan_token token, gpuspan_key* key, double value);
-  gpuspan_gpu_token (*gpu_begin)(gpuspan_stage* stage, gpuspan_request request, void* stream);
-  void (*gpu_end)(gpuspan_gpu_token token);
-  void (*gpu_set_int)(gpuspan_gpu_token token, gpuspan_key* key, int64_t value);
-  void (*gpu_set_double)(gpuspan_gpu_token token, gpuspan_key* key, double value);
-} gpuspan_api;
-
-/* Exported by the addon, once a process. */
-typedef const gpuspan_api* (*gpuspan_get_api_fn)(void);
-
-/* One table pointer a linked module, shared by its translation units: null until found. */
-__attribute__((weak, visibility("hidden"))) const gpuspan_api* gpuspan_table_ = (const gpuspan_api*)0;
-
-/* Whether `api` is a table that has every function this header calls. */
-static inline int gpuspan_is_api_(const gpuspan_api* api) {
-  return api != NULL && api->magic == GPUSPAN_API_MAGIC && api->version >= GPUSPAN_API_VERSION &&
-         api->size >= sizeof(gpuspan_api);
+/* A length as gpuspan_attribute has it: no string that long is kept whole anyway. */
+static inline uint32_t gpuspan_length_(size_t length) {
+  return length < GPUSPAN_TERMINATED ? (uint32_t)length : GPUSPAN_TERMINATED - 1u;
+}
+/* Attributes, for arrays of them: see gpuspan_set. Strings as there. */
+static inline gpuspan_attribute gpuspan_int(gpuspan_key* key, int64_t value) {
+  gpuspan_attribute attribute = {key, GPUSPAN_INT, 0, {value}};
+  return attribute;
+}
+static inline gpuspan_attribute gpuspan_double(gpuspan_key* key, double value) {
+  gpuspan_attribute attribute = {key, GPUSPAN_DOUBLE, 0, {0}};
+  attribute.value.real = value;
+  return attribute;
+}
+static inline gpuspan_attribute gpuspan_bool(gpuspan_key* key, int value) {
+  gpuspan_attribute attribute = {key, GPUSPAN_BOOL, 0, {value != 0}};
+  return attribute;
+}
+static inline gpuspan_attribute gpuspan_text(gpuspan_key* key, const char* data, size_t length) {
+  gpuspan_attribute attribute = {key, GPUSPAN_STRING, gpuspan_length_(length), {0}};
+  attribute.value.string = data;
+  return attribute;
+}
+static inline gpuspan_attribute gpuspan_string(gpuspan_key* key, const char* text) {
+  gpuspan_attribute attribute = {key, GPUSPAN_STRING, GPUSPAN_TERMINATED, {0}};
+  attribute.value.string = text;
+  return attribute;
 }
 
-/* Takes the table from an address that JavaScript passed (`tracer.apiAddress`, a bigint): for loaders where
- * symbol lookup does not reach the addon. 0, a misaligned address and readable memory that is no table are refused:
- * returns 0 and changes nothing. */
-static inline int gpuspan_use_api(uint64_t address) {
-  const gpuspan_api* api = (const gpuspan_api*)(uintptr_t)address;
-  if ((address & 7u) != 0 || !gpuspan_is_api_(api)) return 0;
-  __atomic_store_n(&gpuspan_table_, api, __ATOMIC_RELEASE);
-  return 1;
-}
-
-/* The loaded gpuspan's table, or NULL. gpuspan_adopt calls it, and so does every function that has something to
- * record: a request may come from another module, whose table was found before this one's. Looks the symbol up
- * only while there is no table. */
-GPUSPAN_SLOW_ const gpuspan_api* gpuspan_find_api(void) {
-  const gpuspan_api* api = __atomic_load_n(&gpuspan_table_, __ATOMIC_ACQUIRE);
-#if defined(__linux__)
-  if (__builtin_expect(api == NULL, 0)) {
-    union {
-      void* object;
-      gpuspan_get_api_fn function;
-    } symbol;
-    symbol.object = dlsym((void*)0 /* RTLD_DEFAULT, which needs _GNU_SOURCE */, GPUSPAN_GET_API_SYMBOL);
-    if (symbol.object != NULL && gpuspan_is_api_(symbol.function())) {
-      api = symbol.function();
-      __atomic_store_n(&gpuspan_table_, api, __ATOMIC_RELEASE);
-    }
-  }
-#endif
-  return api;
-}
-
-/* The same without a call when the table is there. */
-static inline const gpuspan_api* gpuspan_get_(void) {
-  const gpuspan_api* api = __atomic_load_n(&gpuspan_table_, __ATOMIC_ACQUIRE);
-  return __builtin_expect(api != NULL, 1) ? api : gpuspan_find_api();
-}
-
-/* What the functions below do when there is something to record. */
-GPUSPAN_SLOW_ gpuspan_request gpuspan_adopt_(uint64_t handle) {
+/* Gives the calling thread its lane ahead of its first gpuspan_adopt, which then allocates nothing, and a name: what
+ * its worker spans are called (at most 255 bytes; NULL: the default). For threads of a pool, once, after JavaScript has
+ * called start(). A thread that has a lane, as JavaScript's have, keeps it and its name. 1 when the thread has a lane;
+ * 0 when tracing is off, or no lane is left. */
+static inline int gpuspan_start_thread(const char* label) {
   const gpuspan_api* api = gpuspan_get_();
-  return api == NULL ? 0 : api->adopt(handle);
-}
-GPUSPAN_SLOW_ void gpuspan_leave_(gpuspan_request request) {
-  const gpuspan_api* api = gpuspan_get_();
-  if (api != NULL) api->leave(request);
-}
-GPUSPAN_SLOW_ gpuspan_token gpuspan_begin_(gpuspan_stage* stage, gpuspan_request request) {
-  const gpuspan_api* api = gpuspan_get_();
-  return api == NULL ? 0 : api->begin(stage, request);
-}
-GPUSPAN_SLOW_ void gpuspan_end_(gpuspan_token token) {
-  const gpuspan_api* api = gpuspan_get_();
-  if (api != NULL) api->end(token);
-}
-GPUSPAN_SLOW_ gpuspan_token gpuspan_next_(gpuspan_token token, gpuspan_stage* stage, gpuspan_request request) {
-  const gpuspan_api* api = gpuspan_get_();
-  return api == NULL ? 0 : api->next(token, stage, request);
-}
-GPUSPAN_SLOW_ void gpuspan_set_int_(gpuspan_token token, gpuspan_key* key, int64_t value) {
-  const gpuspan_api* api = gpuspan_get_();
-  if (api != NULL) api->set_int(token, key, value);
-}
-GPUSPAN_SLOW_ void gpuspan_set_double_(gpuspan_token token, gpuspan_key* key, double value) {
-  const gpuspan_api* api = gpuspan_get_();
-  if (api != NULL) api->set_double(token, key, value);
-}
-GPUSPAN_SLOW_ gpuspan_gpu_token gpuspan_gpu_begin_(gpuspan_stage* stage, gpuspan_request request, void* stream) {
-  const gpuspan_api* api = gpuspan_get_();
-  return api == NULL ? 0 : api->gpu_begin(stage, request, stream);
-}
-GPUSPAN_SLOW_ void gpuspan_gpu_end_(gpuspan_gpu_token token) {
-  const gpuspan_api* api = gpuspan_get_();
-  if (api != NULL) api->gpu_end(token);
-}
-GPUSPAN_SLOW_ void gpuspan_gpu_set_int_(gpuspan_gpu_token token, gpuspan_key* key, int64_t value) {
-  const gpuspan_api* api = gpuspan_get_();
-  if (api != NULL) api->gpu_set_int(token, key, value);
-}
-GPUSPAN_SLOW_ void gpuspan_gpu_set_double_(gpuspan_gpu_token token, gpuspan_key* key, double value) {
-  const gpuspan_api* api = gpuspan_get_();
-  if (api != NULL) api->gpu_set_double(token, key, value);
+  return api != NULL && api->start_thread != NULL ? api->start_thread(label) : 0;
 }
 
 /* Continues a request or batch on the calling thread; `handle` is `request.handle` or `batch.handle` from
@@ -191,6 +73,11 @@ static inline int gpuspan_on(const gpuspan_stage* stage, gpuspan_request request
 static inline gpuspan_token gpuspan_begin(gpuspan_stage* stage, gpuspan_request request) {
   return gpuspan_on(stage, request) ? gpuspan_begin_(stage, request) : 0;
 }
+/* The same below the slice `parent`, which the request has open on this thread: how slices that run at a time stay
+ * siblings. 0, and a token that names no such slice, count as no parent given. */
+static inline gpuspan_token gpuspan_begin_under(gpuspan_stage* stage, gpuspan_request request, gpuspan_token parent) {
+  return gpuspan_on(stage, request) ? gpuspan_begin_under_(stage, request, parent) : 0;
+}
 /* Ends it; 0 is ignored. */
 static inline void gpuspan_end(gpuspan_token token) {
   if (__builtin_expect(token != 0, 0)) gpuspan_end_(token);
@@ -202,12 +89,58 @@ static inline gpuspan_token gpuspan_next(gpuspan_token token, gpuspan_stage* sta
   gpuspan_end(token);
   return 0;
 }
+/* A slice that is over: times in ns of CLOCK_MONOTONIC, below 2^63, else the slice is lost, reason `invalid`; with an
+ * end before the start it is lost, reason `time`. Its parent is what the request has open on this thread now. */
+static inline void gpuspan_record(gpuspan_stage* stage, gpuspan_request request, uint64_t start_ns, uint64_t end_ns,
+                                  const gpuspan_attribute* attributes, uint32_t count) {
+  if (gpuspan_on(stage, request)) gpuspan_record_(stage, request, start_ns, end_ns, attributes, count);
+}
+/* An instant in the innermost slice that the request has open on this thread, else in its worker span. */
+static inline void gpuspan_event(gpuspan_event_kind* kind, gpuspan_request request, const gpuspan_attribute* attributes,
+                                 uint32_t count) {
+  if (__builtin_expect(kind->level < (uint8_t)request, 0)) gpuspan_event_(kind, request, attributes, count);
+}
+
 /* Numeric attributes of an open slice. */
 static inline void gpuspan_set_int(gpuspan_token token, gpuspan_key* key, int64_t value) {
   if (__builtin_expect(token != 0, 0)) gpuspan_set_int_(token, key, value);
 }
 static inline void gpuspan_set_double(gpuspan_token token, gpuspan_key* key, double value) {
   if (__builtin_expect(token != 0, 0)) gpuspan_set_double_(token, key, value);
+}
+
+/* Attributes of an open slice. A string is UTF-8 and at most 255 bytes of it are kept, cut where a character ends and
+ * flagged; NULL is dropped and flagged. `text` ends with a NUL; `data` has `length` bytes, which may hold NULs. */
+static inline void gpuspan_set_bool(gpuspan_token token, gpuspan_key* key, int value) {
+  if (__builtin_expect(token != 0, 0)) gpuspan_set_bool_(0, token, key, value);
+}
+static inline void gpuspan_set_string(gpuspan_token token, gpuspan_key* key, const char* text) {
+  if (__builtin_expect(token != 0, 0)) gpuspan_set_text_(0, token, key, text, GPUSPAN_TERMINATED);
+}
+static inline void gpuspan_set_text(gpuspan_token token, gpuspan_key* key, const char* data, size_t length) {
+  if (__builtin_expect(token != 0, 0)) gpuspan_set_text_(0, token, key, data, gpuspan_length_(length));
+}
+/* Several at once. One call takes up to 255 attributes, and of a slice 959 bytes are kept: a number takes 11, a bool 4,
+ * a string 4 and its own. What does not fit is dropped and flagged. */
+static inline void gpuspan_set(gpuspan_token token, const gpuspan_attribute* attributes, uint32_t count) {
+  if (__builtin_expect(token != 0, 0)) gpuspan_set_(token, attributes, count);
+}
+/* Ends a slice with attributes: cheaper than to set them first. */
+static inline void gpuspan_end_with(gpuspan_token token, const gpuspan_attribute* attributes, uint32_t count) {
+  if (__builtin_expect(token != 0, 0)) gpuspan_end_with_(token, attributes, count);
+}
+/* Gives an open slice error status, with a message as gpuspan_set_string takes it; NULL: none. It stays open. */
+static inline void gpuspan_fail(gpuspan_token token, const char* message) {
+  if (__builtin_expect(token != 0, 0)) gpuspan_fail_(token, message, GPUSPAN_TERMINATED);
+}
+/* Attributes of the request's root span on the thread where JavaScript started it; on another thread, of the worker
+ * span, as gpuspan_worker_set does. On a batch: of the batch span. Stale: counted among lost owners. */
+static inline void gpuspan_request_set(gpuspan_request request, const gpuspan_attribute* attributes, uint32_t count) {
+  if (__builtin_expect(request != 0, 0)) gpuspan_request_set_(request, attributes, count);
+}
+/* Attributes of the request's worker span on this thread. */
+static inline void gpuspan_worker_set(gpuspan_request request, const gpuspan_attribute* attributes, uint32_t count) {
+  if (__builtin_expect(request != 0, 0)) gpuspan_worker_set_(request, attributes, count);
 }
 
 /* Marks the begin of a GPU slice on the caller's stream (CUstream, cudaStream_t, cl_command_queue). Its parent is
@@ -228,7 +161,19 @@ static inline void gpuspan_gpu_set_double(gpuspan_gpu_token token, gpuspan_key* 
   if (__builtin_expect(token != 0, 0)) gpuspan_gpu_set_double_(token, key, value);
 }
 
-#undef GPUSPAN_SLOW_
+/* The same of every kind, as for host slices. */
+static inline void gpuspan_gpu_set_bool(gpuspan_gpu_token token, gpuspan_key* key, int value) {
+  if (__builtin_expect(token != 0, 0)) gpuspan_set_bool_(1, token, key, value);
+}
+static inline void gpuspan_gpu_set_string(gpuspan_gpu_token token, gpuspan_key* key, const char* text) {
+  if (__builtin_expect(token != 0, 0)) gpuspan_set_text_(1, token, key, text, GPUSPAN_TERMINATED);
+}
+static inline void gpuspan_gpu_set_text(gpuspan_gpu_token token, gpuspan_key* key, const char* data, size_t length) {
+  if (__builtin_expect(token != 0, 0)) gpuspan_set_text_(1, token, key, data, gpuspan_length_(length));
+}
+static inline void gpuspan_gpu_set(gpuspan_gpu_token token, const gpuspan_attribute* attributes, uint32_t count) {
+  if (__builtin_expect(token != 0, 0)) gpuspan_gpu_set_(token, attributes, count);
+}
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -1,82 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The functions behind gpuspan.h. Any thread of the process calls them, with whatever it has; the calling thread's
-// producer decides what they do. Only `adopt`, and the first use of a stage, key or stream on a thread, leave the
-// record path. Misuse (another thread's token, a stale or made-up handle) is a counted loss.
+// The functions behind gpuspan.h, but for those of c_details.cc. Any thread of the process calls them, with whatever it
+// has; the calling thread's producer decides what they do. Only `adopt`, and the first use of a stage, key or stream on
+// a thread, leave the record path. Misuse (another thread's token, a stale or made-up handle) is a counted loss.
 #include "c_api.h"
 
 #include <dlfcn.h>
 
 #include <bit>
 
+#include "attribute_items.h"
+#include "c_details.h"
 #include "native_thread.h"
+#include "place.h"
 
 namespace gpuspan {
 namespace {
 
-constexpr uint8_t kMaxLevel = 4;
-
-// Counts a slice for which the calling thread has no recorder. Returns 0, for the caller to return.
-[[gnu::noinline, gnu::cold]] uint32_t refuse(Producer* producer, Loss reason) noexcept {
-  if (producer != nullptr) {
-    producer->lose(reason);
-  } else if (Segment* segment = Process::get().segment()) {
-    segment->lost_without_lane();
-  }
-  return 0;
-}
-
-bool is_registered(uint16_t id) noexcept { return id != 0 && id < kDictionaryCapacity; }
-
 bool is_batch(uint16_t owner) noexcept { return (owner & kBatchFlag) != 0; }
-
-// Stages and keys are the caller's statics, used by all its threads: ids are read and written relaxed, and every
-// thread that interns the same name gets the same id.
-[[gnu::noinline]] uint16_t register_stage(gpuspan_stage* stage) noexcept {
-  const uint16_t id = Process::get().intern_stage(stage->module, stage->name, stage->level);
-  __atomic_store_n(&stage->id, id, __ATOMIC_RELAXED);
-  return id;
-}
-
-[[gnu::noinline]] uint16_t register_key(Segment& segment, gpuspan_key* key) noexcept {
-  if (key->name == nullptr) return 0;
-  const uint16_t id = segment.dictionary().intern(EntryKind::kKey, 0, 0, key->name).id;
-  __atomic_store_n(&key->id, id, __ATOMIC_RELAXED);
-  return id;
-}
-
-// What a begin needs to know: who records, for whom, which stage. `recorder` null: there is nothing to record.
-struct Place {
-  Producer* producer = nullptr;
-  Recorder* recorder = nullptr;
-  uint16_t owner = kNone;
-  uint16_t stage = 0;
-};
-
-// Registers the stage at its first use, and counts what is a loss.
-Place find_place(gpuspan_stage* stage, gpuspan_request request) noexcept {
-  Place place;
-  Producer* const producer = Producer::current();
-  if (producer == nullptr || producer->recorder() == nullptr) [[unlikely]] {
-    refuse(producer, Loss::kLane);
-    return place;
-  }
-  uint16_t id = __atomic_load_n(&stage->id, __ATOMIC_RELAXED);
-  if (!is_registered(id)) [[unlikely]] {
-    if (stage->module == nullptr || stage->name == nullptr || stage->level < 1 || stage->level > kMaxLevel) {
-      producer->lose(Loss::kInvalid);
-      return place;
-    }
-    id = register_stage(stage);  // 0 is the name `other`: the dictionary is full
-  }
-  if (producer->gate(id) > handle_level(request)) return place;
-  const uint16_t owner = producer->recorder()->resolve(request);
-  if (owner == kNone) [[unlikely]] {
-    producer->lose(Loss::kStale);
-    return place;
-  }
-  return {producer, producer->recorder(), owner, id};
-}
 
 gpuspan_request adopt(uint64_t handle) {
   Segment* segment = Process::get().segment();
@@ -106,6 +47,11 @@ gpuspan_request adopt(uint64_t handle) {
   if (owner == kNone) return 0;
   producer->mark_adopted(owner);
   return recorder->handle(owner);
+}
+
+int start_thread(const char* label) {
+  Producer* producer = current_or_claimed_producer(label);
+  return producer != nullptr && producer->recorder() != nullptr ? 1 : 0;
 }
 
 void leave(gpuspan_request request) {
@@ -147,6 +93,11 @@ gpuspan_token begin(gpuspan_stage* stage, gpuspan_request request) {
   return begin_anywhere(stage, request);
 }
 
+gpuspan_token begin_under(gpuspan_stage* stage, gpuspan_request request, gpuspan_token parent) {
+  const Place place = find_place(stage, request);
+  return place.recorder == nullptr ? 0 : place.recorder->begin(place.owner, place.stage, parent);
+}
+
 void end(gpuspan_token token) {
   Producer* const producer = Producer::current();
   if (producer == nullptr || producer->recorder() == nullptr) [[unlikely]] {
@@ -185,10 +136,7 @@ enum class Target { kHost, kGpu };
   Producer* producer = Producer::current();
   Recorder* recorder = producer == nullptr ? nullptr : producer->recorder();
   if (recorder == nullptr || token == 0) return;  // an attribute of a slice that was counted when it was refused
-  uint16_t id = __atomic_load_n(&key->id, __ATOMIC_RELAXED);
-  if (id == 0) [[unlikely]]
-    id = register_key(producer->segment(), key);
-  const Attribute attribute(item, id, bits);
+  const Attribute attribute(item, key_id(producer->segment(), key), bits);
   if (target == Target::kHost) {
     recorder->annotate(token, attribute.payload());
   } else if (producer->launcher() != nullptr) {
@@ -244,6 +192,16 @@ constexpr gpuspan_api kApi = {
     .gpu_end = gpu_end,
     .gpu_set_int = gpu_set_int,
     .gpu_set_double = gpu_set_double,
+    .set = c_details::set,
+    .gpu_set = c_details::gpu_set,
+    .request_set = c_details::request_set,
+    .worker_set = c_details::worker_set,
+    .end_with = c_details::end_with,
+    .fail = c_details::fail,
+    .event = c_details::event,
+    .record = c_details::record,
+    .begin_under = begin_under,
+    .start_thread = start_thread,
 };
 
 }  // namespace

@@ -6,7 +6,9 @@
 
 #include <pthread.h>
 
+#include <cstring>
 #include <new>
+#include <string_view>
 
 namespace gpuspan {
 namespace {
@@ -24,17 +26,25 @@ struct ThreadKey {
   bool made;
 };
 
+// 0: no name. Of a longer one than the dictionary keeps no more is read than tells that.
+uint16_t intern_label(Segment& segment, const char* label) noexcept {
+  if (label == nullptr || *label == '\0') return 0;
+  const std::string_view text(label, strnlen(label, kMaxStringBytes + 1));
+  return segment.dictionary().intern(EntryKind::kString, 0, 0, text).id;
+}
+
 }  // namespace
 
-Producer* current_or_claimed_producer() noexcept {
+Producer* current_or_claimed_producer(const char* label) noexcept {
   if (Producer* producer = Producer::current()) return producer;
   Segment* segment = Process::get().segment();
   static const ThreadKey key;
-  if (segment == nullptr || !key.made) return nullptr;
+  if (segment == nullptr || segment->forked() || !key.made) return nullptr;
   auto* producer = new (std::nothrow) Producer;
   if (producer == nullptr) return nullptr;
   LaneIdentity identity;
   identity.kind = 1;
+  identity.label = intern_label(*segment, label);
   std::string error;
   if (!producer->claim(*segment, identity, &error) || pthread_setspecific(key.key, producer) != 0) {
     delete producer;

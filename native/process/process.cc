@@ -80,11 +80,11 @@ void Process::say_last_words() noexcept {
   if (lock.owns_lock() && !last_words_.empty() && getpid() == speaker_) tell(last_words_.c_str());
 }
 
-uint16_t Process::intern_stage(const char* module, const char* name, uint8_t level) noexcept {
+uint16_t Process::intern(EntryKind kind, const char* module, const char* name, uint8_t level) noexcept {
   if (segment()->forked()) return 0;  // and so never waits for a lock that the parent held
   Dictionary& dictionary = segment()->dictionary();
   const uint16_t module_id = dictionary.intern(EntryKind::kModule, 0, 0, module).id;
-  return settings_.declare(dictionary, EntryKind::kStage, module_id, level, name).id;
+  return settings_.declare(dictionary, kind, module_id, level, name).id;
 }
 
 }  // namespace gpuspan

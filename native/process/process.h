@@ -55,8 +55,11 @@ class Process {
   // What may change while the process runs.
   Settings& settings() noexcept { return settings_; }
 
-  // The stage of native code's declaration, with the gate that the module filter gives it. 0: full dictionary.
-  uint16_t intern_stage(const char* module, const char* name, uint8_t level) noexcept;
+  // The stage or event of native code's declaration, with the gate that the module filter gives it. 0: full dictionary.
+  uint16_t intern(EntryKind kind, const char* module, const char* name, uint8_t level) noexcept;
+  uint16_t intern_stage(const char* module, const char* name, uint8_t level) noexcept {
+    return intern(EntryKind::kStage, module, name, level);
+  }
 
  private:
   static constexpr size_t kTopics = 256;

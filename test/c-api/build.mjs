@@ -7,7 +7,11 @@ import { ROOT, runWhenStale, withLock } from '../../scripts/fresh.mjs';
 import { runNodeGyp } from '../../scripts/toolchain.mjs';
 
 const FOLDER = join('test', 'c-api');
-const SOURCES = ['binding.gyp', 'consumer.c', 'opencl.c', 'opencl.h', 'threads.c', 'threads.h'];
+const SOURCES = [
+  ...['binding.gyp', 'call.h', 'consumer.c', 'details.c', 'opencl.c', 'opencl.h'],
+  ...['pool.c', 'pool.h', 'threads.c', 'threads.h'],
+];
+const ADDONS = ['consumer', 'stranger', 'details'];
 
 // A sanitizer that is preloaded for the tests must not be loaded into the compiler.
 function build({ clean }) {
@@ -20,12 +24,12 @@ function build({ clean }) {
   }
 }
 
-/** The folder of `consumer.node` and `stranger.node`. */
+/** The folder of `consumer.node`, `stranger.node` and `details.node`. */
 export function buildConsumer() {
   const step = {
     name: 'test-c-api',
     inputs: [...SOURCES.map((name) => join(FOLDER, name)), 'native/include'],
-    outputs: ['consumer', 'stranger'].map((name) => join(FOLDER, 'build', 'Release', `${name}.node`)),
+    outputs: ADDONS.map((name) => join(FOLDER, 'build', 'Release', `${name}.node`)),
     extra: [process.versions.node],
   };
   withLock(() => runWhenStale(step, build));

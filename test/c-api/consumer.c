@@ -4,12 +4,10 @@
  * and handles pass through unchecked, so the tests can hand in made-up ones.
  */
 #include <gpuspan.h>
-#include <node_api.h>
 
+#include "call.h"
 #include "opencl.h"
 #include "threads.h"
-
-#define MAX_ARGUMENTS 6
 
 static gpuspan_stage stages[] = {
     GPUSPAN_STAGE("native", "load", 1),     GPUSPAN_STAGE("native", "run", 2),
@@ -18,48 +16,9 @@ static gpuspan_stage stages[] = {
 };
 static gpuspan_key keys[] = {GPUSPAN_KEY("tokens"), GPUSPAN_KEY("ratio")};
 
-typedef struct call {
-  napi_env env;
-  napi_value arguments[MAX_ARGUMENTS];
-} call;
-
-static call read_call(napi_env env, napi_callback_info info) {
-  call result;
-  size_t count = MAX_ARGUMENTS;
-  result.env = env;
-  napi_get_cb_info(env, info, &count, result.arguments, NULL, NULL);
-  return result;
-}
-static uint64_t big(const call* in, size_t at) {
-  uint64_t value = 0;
-  bool lossless;
-  napi_get_value_bigint_uint64(in->env, in->arguments[at], &value, &lossless);
-  return value;
-}
-static uint32_t integer(const call* in, size_t at) {
-  uint32_t value = 0;
-  napi_get_value_uint32(in->env, in->arguments[at], &value);
-  return value;
-}
-static double real(const call* in, size_t at) {
-  double value = 0;
-  napi_get_value_double(in->env, in->arguments[at], &value);
-  return value;
-}
 static gpuspan_stage* stage(const call* in, size_t at) {
   return &stages[integer(in, at) % (sizeof stages / sizeof stages[0])];
 }
-static napi_value make_integer(napi_env env, uint32_t value) {
-  napi_value result = NULL;
-  napi_create_uint32(env, value, &result);
-  return result;
-}
-static napi_value make_big(napi_env env, uint64_t value) {
-  napi_value result = NULL;
-  napi_create_bigint_uint64(env, value, &result);
-  return result;
-}
-
 static napi_value available(napi_env env, napi_callback_info info) {
   (void)info;
   return make_integer(env, gpuspan_find_api() != NULL);
@@ -134,12 +93,6 @@ static napi_value finish_queue(napi_env env, napi_callback_info info) {
   const call in = read_call(env, info);
   opencl_finish(big(&in, 0));
   return NULL;
-}
-
-static void define(napi_env env, napi_value exports, const char* name, napi_callback callback) {
-  napi_value function = NULL;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, NULL, &function);
-  napi_set_named_property(env, exports, name, function);
 }
 
 NAPI_MODULE_INIT() {
