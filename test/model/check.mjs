@@ -6,12 +6,12 @@ import fc from 'fast-check';
 import { compareSpans, findDuplicates } from './compare.mjs';
 import { expectSpans } from './model.mjs';
 import { describePlan, planProgram, programs } from './plan.mjs';
+import { shrinkSteps } from './shrink.mjs';
+import { BLOCK } from './world.mjs';
 
-/** Programs that run at the same time. */
-const GROUP = 50;
 /** Failures that are shrunk; the others are counted. */
 const MOST_SHRUNK = 3;
-const MOST_SHRINKS = 400;
+const MOST_SHRINKS = 2000;
 
 /**
  * Runs `count` programs, those of the seeds `seed`, `seed + 1`, ...
@@ -21,8 +21,10 @@ const MOST_SHRINKS = 400;
 export async function checkPrograms(pool, { count, seed, expect = expectSpans }) {
   const ids = new Set();
   const result = { programs: count, spans: 0, mismatches: 0, orphans: 0, duplicateIds: 0, failures: [] };
-  for (let first = seed; first < seed + count; first += GROUP) {
-    const plans = Array.from({ length: Math.min(GROUP, seed + count - first) }, (_, index) => drawPlan(first + index));
+  for (let first = seed, next; first < seed + count; first = next) {
+    // Of one block: they share their world.
+    next = Math.min(seed + count, (Math.floor(first / BLOCK) + 1) * BLOCK);
+    const plans = Array.from({ length: next - first }, (_, index) => drawPlan(first + index));
     const outcome = await runGroup(pool, plans, expect, ids);
     result.spans += outcome.spans;
     result.orphans += outcome.orphans;
@@ -104,17 +106,14 @@ function compareLosses(expected, losses) {
 
 /** The smallest program found that still fails when it runs alone; the whole one when it fails only among others. */
 async function shrink(pool, plan, problems, expect) {
-  /** @type {any} set by the property */
+  /** @type {any} set by `fails` */
   let smallest;
-  let left = MOST_SHRINKS;
-  const alone = fc.asyncProperty(programs(), async (steps) => {
-    if (left-- <= 0) return true;
-    const candidate = planProgram(steps, plan.seed);
-    const { failed } = await runGroup(pool, [candidate], expect);
+  const fails = async (steps) => {
+    const { failed } = await runGroup(pool, [planProgram(steps, plan.seed)], expect);
     if (failed.length > 0) smallest = failed[0];
-    return failed.length === 0;
-  });
-  await fc.check(alone, { seed: plan.seed, numRuns: 1 });
+    return failed.length > 0;
+  };
+  if (await fails(plan.steps)) await shrinkSteps(plan.steps, fails, MOST_SHRINKS);
   if (smallest !== undefined)
     return { seed: plan.seed, shrunk: describePlan(smallest.plan), problems: smallest.problems };
   return { seed: plan.seed, shrunk: describePlan(plan), problems: ['only among others of its group', ...problems] };

@@ -31,6 +31,9 @@ export const PROCESSES = [
   { name: 'gamma', level: 3, modules: ['model_a'], expandLevel: 1, threads: 0, otlp: false },
 ];
 
+/** Name of the requests that are there only so that a thread follows new settings. */
+export const FOLLOWER = 'follower';
+
 /** Every thread of the pool that runs programs: its label is unique. */
 export const ACTORS = PROCESSES.flatMap(({ name, threads }, process) =>
   Array.from({ length: threads + 1 }, (_, thread) => ({ label: `${name}-${thread}`, process, thread })),

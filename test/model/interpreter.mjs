@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Does the operations of programs with gpuspan's public API, in a member of the pool, on its thread.
-import { defineEvents, defineStages } from 'gpuspan';
+import { carrierToHeader, defineEvents, defineStages } from 'gpuspan';
 import { setImmediate as turn } from 'node:timers/promises';
 import { EVENTS, STAGES } from './declarations.mjs';
 
@@ -16,6 +16,8 @@ export class Interpreter {
   #post;
   /** Promises of carriers, by program and number. */
   #carriers = new Map();
+  /** By program. They go on from phase to phase. */
+  #runs = new Map();
 
   constructor(tracer, actor, post) {
     this.#tracer = tracer;
@@ -23,20 +25,31 @@ export class Interpreter {
     this.#post = post;
   }
 
-  /** Each program's operations of this actor. @returns what was thrown, by program */
+  /** Each program's operations of this actor in one phase. @returns what was thrown, by program */
   async runAll(programs) {
     const failures = [];
     await Promise.all(
       programs.map(async ({ program, operations }) => {
         try {
-          await new Run(this.#tracer, this, program).all(operations);
+          await this.#run(program).all(operations);
         } catch (error) {
           failures.push({ program, error: String(error?.stack ?? error) });
         }
       }),
     );
-    this.#carriers.clear();
     return failures;
+  }
+
+  /** What comes next is other programs. */
+  clear() {
+    this.#carriers.clear();
+    this.#runs.clear();
+  }
+
+  #run(program) {
+    let run = this.#runs.get(program);
+    if (run === undefined) this.#runs.set(program, (run = new Run(this.#tracer, this, program)));
+    return run;
   }
 
   send(program, carrier, to, value) {
@@ -85,22 +98,23 @@ class Run {
     }
   }
 
-  start({ ref, id, name, attributes, headers, via }) {
+  start({ ref, id, name, attributes, headers, via, way }) {
     const options = { id, name, attributes, headers };
     if (via !== 'trace') {
       this.#owners.set(ref, this.#tracer.request(options));
       return;
     }
-    const body = deferred();
-    const ended = this.#tracer.trace(options, (request) => {
+    const body = openBody(way);
+    const outcome = this.#tracer.trace(options, (request) => {
       this.#owners.set(ref, request);
-      return body.promise;
+      return body.call();
     });
-    this.#traces.set(ref, { body, ended });
+    this.#traces.set(ref, { body, outcome });
   }
 
-  send({ owner, carrier, to }) {
-    this.#interpreter.send(this.#program, carrier, to, this.#owners.get(owner).carrier());
+  send({ owner, carrier, header, to }) {
+    const given = this.#owners.get(owner).carrier();
+    this.#interpreter.send(this.#program, carrier, to, header ? carrierToHeader(given) : given);
   }
 
   async adopt({ ref, carrier }) {
@@ -114,31 +128,35 @@ class Run {
     this.#tokens.set(token, ambient ? owner.run(begin) : begin());
   }
 
-  scope({ owner, token, stage, parent }) {
-    const body = deferred();
-    const ended = this.#owners.get(owner).slice(
-      stages[stage],
-      (given) => {
-        this.#tokens.set(token, given);
-        return body.promise;
-      },
-      this.#tokens.get(parent),
-    );
-    this.#scopes.set(token, { body, ended });
+  scope({ owner: id, token, stage, parent, way, wrap }) {
+    const owner = this.#owners.get(id);
+    const body = openBody(way);
+    const call = (given) => {
+      this.#tokens.set(token, given);
+      return body.call();
+    };
+    const outcome = wrap
+      ? owner.run(stages[stage].wrap(body.call))
+      : owner.slice(stages[stage], call, this.#tokens.get(parent));
+    this.#scopes.set(token, { body, outcome });
   }
 
-  settle({ token, throws }) {
-    return finish(this.#scopes.get(token), throws ? new RangeError('scope') : undefined);
+  settle({ token, throws, left }) {
+    return finish(this.#scopes.get(token), throws ? new RangeError('scope') : undefined, left);
   }
 
-  leaf({ owner, stage, throws }) {
+  leaf({ owner: id, stage, way, throws, left, wrap }) {
+    const owner = this.#owners.get(id);
+    const failure = throws ? new RangeError('leaf') : undefined;
+    const body = openBody(way, failure);
+    const call = () => (wrap ? owner.run(stages[stage].wrap(body.call)) : owner.slice(stages[stage], body.call));
+    if (way !== 'plain') return finish({ body, outcome: call() }, failure, left);
     try {
-      this.#owners.get(owner).slice(stages[stage], () => {
-        if (throws) throw new RangeError('leaf');
-      });
+      call();
     } catch (error) {
-      if (error?.message !== 'leaf') throw error;
+      if (error !== failure) throw error;
     }
+    return undefined;
   }
 
   end({ owner: id, token, attributes, columns }) {
@@ -185,12 +203,12 @@ class Run {
     return undefined;
   }
 
-  batch({ batch, members, attributes }) {
+  batch({ batch, members, attributes, previous }) {
     this.#owners.set(
       batch,
       this.#tracer.batch(
         members.map((ref) => this.#owners.get(ref)),
-        { attributes },
+        { attributes, previous: this.#owners.get(previous) },
       ),
     );
   }
@@ -209,14 +227,52 @@ class Run {
   }
 }
 
-/** Settles the body and waits until what is around it has seen that. */
-async function finish({ body, ended }, failure) {
-  if (failure === undefined) body.resolve(undefined);
-  else body.reject(failure);
+/**
+ * The body of a scope: `call` is the function. A promise settles when `settle` says so; a generator is
+ * driven from outside; a plain one is over when it returns, or throws `failure`.
+ */
+function openBody(way, failure) {
+  if (way === 'promise') return openPromise();
+  if (way === 'generator') return { call: generate };
+  if (way === 'asyncGenerator') return { call: generateLater };
+  return {
+    call: () => {
+      if (failure !== undefined) throw failure;
+    },
+  };
+}
+
+function openPromise() {
+  const { promise, resolve, reject } = deferred();
+  return { call: () => promise, settle: (failure) => (failure === undefined ? resolve(undefined) : reject(failure)) };
+}
+
+function* generate() {
+  yield 1;
+  yield 2;
+}
+
+async function* generateLater() {
+  yield 1;
+  yield 2;
+}
+
+/** Ends the body as told and waits until what is around it has seen that. */
+async function finish({ body, outcome }, failure, left = false) {
   try {
-    await ended;
+    body.settle?.(failure);
+    await (body.settle === undefined ? drive(outcome, failure, left) : outcome);
   } catch (error) {
     if (error !== failure) throw error;
+  }
+}
+
+async function drive(generator, failure, left) {
+  if (failure === undefined && !left) for await (const _ of generator);
+  else if (failure === undefined) await generator.return(undefined);
+  else {
+    await generator.next();
+    await generator.throw(failure);
   }
 }
 

@@ -5,7 +5,7 @@
 // The process's main thread relays messages to its threads, and collects spans where no OTLP receiver does.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { start } from 'gpuspan';
-import { ACTORS, PROCESSES } from './declarations.mjs';
+import { ACTORS, FOLLOWER, PROCESSES } from './declarations.mjs';
 import { Interpreter } from './interpreter.mjs';
 import { toSpan } from './spans.mjs';
 
@@ -37,12 +37,20 @@ const threads = new Map();
 async function take(message) {
   if (message.actor !== undefined && message.actor !== actor) {
     threads.get(message.actor).postMessage(message);
+  } else if (message.type === 'set') {
+    tracer.setLevel(message.level);
+    tracer.setModules(message.modules);
+    post({ type: 'isSet', actor });
   } else if (message.type === 'run') {
+    // A thread follows a change of settings when it next starts a request; the pool sorts this one out.
+    if (message.follow) tracer.request({ name: FOLLOWER }).finish();
     // All of them at once; one that fails does not stop the others.
     const failures = await interpreter.runAll(message.programs);
     post({ type: 'done', actor, failures });
   } else if (message.type === 'carrier') {
     interpreter.arrive(message.program, message.carrier, message.value);
+  } else if (message.type === 'clear') {
+    interpreter.clear();
   } else if (message.type === 'flush') {
     await tracer.flush();
     const { lost, lostOwners } = tracer.stats();

@@ -22,6 +22,7 @@ import { ACTORS, EVENTS, PROCESSES, STAGES } from './declarations.mjs';
 
 /** All roots and batches of a plan, and how many calls must be counted as lost, by reason. `model`: to be wrong on purpose. */
 export function expectSpans(plan, model = new Model()) {
+  model.world = plan.world;
   for (const operation of plan.operations) model.take(operation);
   return { roots: model.roots, batches: model.batchNodes, losses: model.losses };
 }
@@ -68,9 +69,13 @@ export class Model {
   slices = new Map();
   carriers = new Map();
   order = 0;
+  phase = 0;
+  /** @type {import('./world.mjs').Settings[][]} */
+  world = [];
 
   take(operation) {
     this.order = operation.n;
+    this.phase = operation.phase;
     this[operation.do]?.(operation);
   }
 
@@ -78,9 +83,9 @@ export class Model {
 
   start({ actor, ref, id, name, attributes, headers }) {
     const parsed = /^00-(\w{32})-(\w{16})-0([01])$/.exec(headers?.traceparent ?? '');
-    const { level } = PROCESSES[ACTORS[actor].process];
-    // The caller's word counts: what it does not sample is not recorded anywhere.
-    if (parsed?.[3] === '0') {
+    const { level } = this.settings(actor);
+    // The caller's word counts: what it does not sample is not recorded anywhere. Nor is what starts at level 0.
+    if (parsed?.[3] === '0' || level === 0) {
       this.owners.set(ref, new Stay(actor, undefined, false, -1, undefined));
       return;
     }
@@ -89,6 +94,11 @@ export class Model {
     Object.assign(root.attributes, { rid: id, 'gpuspan.request.level': level }, attributes);
     this.roots.push(root);
     this.owners.set(ref, new Stay(actor, root, false, level, undefined));
+  }
+
+  /** Of the process: a request's level is the one at its start, a stage's module has to be on when a slice begins. */
+  settings(actor) {
+    return this.world[this.phase][ACTORS[actor].process];
   }
 
   send({ owner, carrier }) {
@@ -105,6 +115,7 @@ export class Model {
   set({ owner, attributes }) {
     const stay = this.owners.get(owner);
     if (stay.level < 0) return;
+    if (stay instanceof Batch) return this.setOfBatch(stay, attributes);
     if (stay.state === 'over') this.lose('closed');
     else if (!stay.adopted) Object.assign(stay.request.attributes, attributes);
     else stay.noted.push(attributes);
@@ -233,7 +244,7 @@ export class Model {
   }
 
   records({ module, level }, owner, actor) {
-    const { modules } = PROCESSES[ACTORS[actor].process];
+    const { modules } = this.settings(actor);
     return level <= owner.level && (modules === undefined || modules.includes(module));
   }
 
@@ -306,7 +317,7 @@ export class Model {
 
   // Batches
 
-  batch({ batch: id, actor, members: refs, attributes }) {
+  batch({ batch: id, actor, members: refs, attributes, previous }) {
     const members = [];
     for (const [position, ref] of refs.entries()) {
       const stay = this.owners.get(ref);
@@ -320,6 +331,8 @@ export class Model {
     }
     const node = this.node('batch', 'batch', undefined, actor);
     Object.assign(node.attributes, attributes, { 'gpuspan.batch.size': members.length });
+    const continued = this.owners.get(previous)?.node;
+    if (continued !== undefined) node.links.push(continued);
     for (const member of members) {
       const worker = this.workerOf(member.stay);
       member.parent = member.stay.open.at(-1)?.node ?? worker;
@@ -328,6 +341,11 @@ export class Model {
     node.links.length = Math.min(node.links.length, MOST_LINKS);
     this.batchNodes.push(node);
     this.owners.set(id, new Batch(actor, Math.max(...members.map(({ stay }) => stay.level)), node, members));
+  }
+
+  setOfBatch(batch, attributes) {
+    if (batch.state !== 'open') this.lose('closed');
+    else Object.assign(batch.node.attributes, attributes);
   }
 
   endBatch({ owner: id, attributes }) {

@@ -6,6 +6,7 @@
 // comes out must not depend on who was faster. Used by the runner; pure.
 import fc from 'fast-check';
 import { ACTORS, EVENTS, STAGES } from './declarations.mjs';
+import { LAST_PHASE, worldOf } from './world.mjs';
 
 /** How often each kind of step is drawn. */
 const WEIGHTS = {
@@ -14,7 +15,7 @@ const WEIGHTS = {
   end: 11,
   next: 4,
   scope: 3,
-  settle: 4,
+  settle: 7,
   leaf: 2,
   record: 3,
   event: 4,
@@ -27,12 +28,14 @@ const WEIGHTS = {
   batchNext: 3,
   batchRecord: 2,
   batchEvent: 2,
+  batchSet: 1,
   batchClose: 1,
   leave: 2,
   finish: 2,
   abort: 1,
   misuse: 1,
   pause: 4,
+  phase: 1,
 };
 
 const KINDS = Object.entries(WEIGHTS).flatMap(([kind, weight]) => Array.from({ length: weight }, () => kind));
@@ -40,32 +43,53 @@ const number = fc.nat(999);
 const step = fc.tuple(fc.constantFrom(...KINDS), number, number, number);
 
 /** Programs of up to `most` steps. */
-export function programs(most = 60) {
+export function programs(most = 90) {
   return fc.array(step, { minLength: 1, maxLength: most, size: 'max' });
 }
 
 /** @typedef {{ do: string, actor: number, n: number } & Record<string, any>} Operation */
-/** @typedef {{ seed: number, operations: Operation[] }} Plan */
+/** @typedef {[string, number, number, number]} Step kind of operation, and three numbers that say which */
+/** @typedef {{ seed: number, steps: Step[], operations: Operation[], world: import('./world.mjs').Settings[][] }} Plan */
+
+/** How the body of a scope goes on after its call. The first is a plain function's, for scopes that end at once. */
+const WAYS = ['plain', 'promise', 'generator', 'asyncGenerator'];
 
 /** The operations of a program. `seed` makes its trace ids its own. @returns {Plan} */
 export function planProgram(steps, seed) {
   const planner = new Planner(seed);
   for (const given of steps) planner.take(given);
   planner.close();
-  return { seed, operations: planner.operations };
+  return { seed, steps, operations: planner.operations, world: worldOf(seed) };
 }
 
-/** One line an operation, for people. */
+/** One line for the settings of each phase that it has, and one an operation; for people. */
 export function describePlan(plan) {
-  return plan.operations.map(({ do: what, actor, n, ...rest }) => {
+  const phases = new Set(plan.operations.map(({ phase }) => phase));
+  return [...[...phases].map((phase) => describeSettings(phase, plan.world[phase])), ...describeOperations(plan)];
+}
+
+function describeSettings(phase, settings) {
+  const all = settings.map(
+    ({ level, modules, actor }) => `${ACTORS[actor].label} sets level ${level}, ${modules?.join(' ') ?? 'all modules'}`,
+  );
+  return `phase ${phase}: ${all.join('; ')}`;
+}
+
+function describeOperations(plan) {
+  return plan.operations.map(({ do: what, actor, n, phase, ...rest }) => {
     const words = Object.entries(rest)
       .filter(([, value]) => value !== undefined)
       .map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-    return `${n} ${ACTORS[actor].label}: ${what} ${words.join(' ')}`.trimEnd();
+    return `${n}${phase > 0 ? ` phase ${phase}` : ''} ${ACTORS[actor].label}: ${what} ${words.join(' ')}`.trimEnd();
   });
 }
 
 const at = (list, index) => list[index % list.length];
+
+/** The body throws, or its generator is left early; else it returns. */
+function howScopesEnd(c) {
+  return { throws: c % 3 === 2 || undefined, left: c % 3 === 1 || undefined };
+}
 
 class Planner {
   operations = [];
@@ -75,6 +99,7 @@ class Planner {
   #seed;
   #requests = 0;
   #tokens = 0;
+  #phase = 0;
 
   constructor(seed) {
     this.#seed = seed;
@@ -100,6 +125,7 @@ class Planner {
     const id = `p${this.#seed}r${request}`;
     const attributes = c % 3 === 2 ? { k: n, text: `start ${c}` } : undefined;
     ref.via = b % 4 === 3 ? 'trace' : 'request';
+    const way = ref.via === 'trace' ? WAYS[1 + (c % 3)] : undefined;
     const name = c % 5 === 4 ? 'served' : undefined;
     this.#add(actor, {
       do: 'start',
@@ -107,6 +133,7 @@ class Planner {
       request,
       id,
       via: ref.via,
+      way,
       name,
       attributes,
       headers: this.#headers(b, c, request),
@@ -120,12 +147,19 @@ class Planner {
 
   scope(a, b, c) {
     const ref = this.#live(a);
-    this.#begin('scope', ref, ref.slices, b, c, {}).scope = true;
+    this.#scope(ref, b, c, c % 5 === 4 || undefined);
   }
 
   leaf(a, b, c) {
     const ref = this.#live(a);
-    this.#add(ref.actor, { do: 'leaf', owner: ref.id, stage: b % STAGES.length, throws: c % 3 === 2 || undefined });
+    this.#add(ref.actor, {
+      do: 'leaf',
+      owner: ref.id,
+      stage: b % STAGES.length,
+      way: WAYS[c % 4],
+      ...howScopesEnd(b),
+      wrap: c % 5 === 4 || undefined,
+    });
   }
 
   end(a, b, c) {
@@ -141,7 +175,7 @@ class Planner {
     if (open.length === 0) return this.scope(a, b, c);
     const slice = at(open, b);
     slice.over = true;
-    this.#add(ref.actor, { do: 'settle', token: slice.token, throws: c % 3 === 2 || undefined });
+    this.#add(ref.actor, { do: 'settle', token: slice.token, ...howScopesEnd(c) });
   }
 
   next(a, b, c) {
@@ -176,7 +210,8 @@ class Planner {
     const sendable = this.refs.filter(({ state, adopted }) => state !== 'over' || adopted);
     const ref = sendable.length === 0 ? this.start(a, b, c) : at(sendable, a);
     const carrier = this.carriers.length;
-    const operation = this.#add(ref.actor, { do: 'send', owner: ref.id, carrier, to: [] });
+    const header = c % 3 === 2 || undefined;
+    const operation = this.#add(ref.actor, { do: 'send', owner: ref.id, carrier, header, to: [] });
     this.carriers.push({ id: carrier, request: ref.request, to: operation.to });
   }
 
@@ -189,7 +224,10 @@ class Planner {
     this.#add(actor, { do: 'adopt', ref: ref.id, carrier: carrier.id });
   }
 
-  /** Members are refs of one actor; those that have ended are among them now and then, and two of one request. */
+  /**
+   * Members are refs of one actor; those that have ended are among them now and then, and two of one request. A third
+   * continue another batch of theirs, ended or not.
+   */
   batch(a, b, c) {
     const first = this.#live(a);
     const { actor } = first;
@@ -198,6 +236,8 @@ class Planner {
     );
     const members = [first, ...here.filter((_, index) => (b >> (index % 10)) % 2 === 0)].map(({ id }) => id);
     const n = this.operations.length;
+    const earlier = this.batches.filter((batch) => batch.actor === actor);
+    const previous = c % 3 === 1 && earlier.length > 0 ? at(earlier, b).id : undefined;
     const batch = {
       id: `b${this.batches.length}`,
       at: this.batches.length,
@@ -211,6 +251,7 @@ class Planner {
       do: 'batch',
       batch: batch.id,
       members,
+      previous,
       attributes: { batch: `p${this.#seed}${batch.id}`, ...(c % 2 === 0 && { k: n }) },
     });
     return batch;
@@ -218,8 +259,8 @@ class Planner {
 
   batchBegin(a, b, c) {
     const batch = this.#openBatch(a, b, c);
-    const kind = c % 6 === 5 ? 'scope' : 'begin';
-    this.#begin(kind, batch, batch.slices, b, c, {}).scope = kind === 'scope';
+    if (c % 6 === 5) this.#scope(batch, b, c, undefined);
+    else this.#begin('begin', batch, batch.slices, b, c, {});
   }
 
   batchEnd(a, b, c) {
@@ -229,7 +270,7 @@ class Planner {
     const slice = at(open, b);
     if (!slice.scope) return this.#end(batch, slice, c, c % 2 === 0 ? { accepted: this.#column(batch, c) } : undefined);
     slice.over = true;
-    this.#add(batch.actor, { do: 'settle', token: slice.token, throws: c % 3 === 2 || undefined });
+    this.#add(batch.actor, { do: 'settle', token: slice.token, ...howScopesEnd(c) });
   }
 
   batchNext(a, b, c) {
@@ -249,6 +290,11 @@ class Planner {
 
   batchEvent(a, b, c) {
     this.#event(this.#openBatch(a, b, c), b, c);
+  }
+
+  batchSet(a, b, c) {
+    const batch = this.#openBatch(a, b, c);
+    this.#add(batch.actor, { do: 'set', owner: batch.id, attributes: { s: this.operations.length } });
   }
 
   batchClose(a, b, c) {
@@ -304,8 +350,13 @@ class Planner {
     this.#add(a % ACTORS.length, { do: 'pause' });
   }
 
+  /** What follows comes after a change of settings. */
+  phase() {
+    this.#phase = Math.min(this.#phase + 1, LAST_PHASE);
+  }
+
   #add(actor, operation) {
-    const added = { n: this.operations.length, actor, ...operation };
+    const added = { n: this.operations.length, phase: this.#phase, actor, ...operation };
     this.operations.push(added);
     return added;
   }
@@ -341,11 +392,17 @@ class Planner {
 
   #begin(kind, owner, slices, b, c, more) {
     const token = this.#tokens++;
-    const parent = c % 4 === 3 && owner.slices.length > 0 ? at(owner.slices, c).token : undefined;
-    const slice = { token, over: false, scope: false };
+    const named = owner.slices.filter(({ nameless }) => !nameless);
+    const parent = c % 4 === 3 && named.length > 0 && !more.wrap ? at(named, c).token : undefined;
+    const slice = { token, over: false, scope: false, nameless: more.wrap === true };
     slices.push(slice);
     this.#add(owner.actor, { do: kind, owner: owner.id, token, stage: b % STAGES.length, parent, ...more });
     return slice;
+  }
+
+  // A function that was wrapped (`wrap`) is not told its token, and cannot name a parent.
+  #scope(owner, b, c, wrap) {
+    this.#begin('scope', owner, owner.slices, b, c, { way: WAYS[1 + (c % 3)], wrap }).scope = true;
   }
 
   // A quarter of them without attributes: the way of nearly every slice.

@@ -5,8 +5,9 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { startReceiver } from 'gpuspan/testing';
-import { ACTORS, PROCESSES } from './declarations.mjs';
+import { ACTORS, FOLLOWER, PROCESSES } from './declarations.mjs';
 import { fromReceived } from './spans.mjs';
+import { LAST_PHASE } from './world.mjs';
 
 const MEMBER = fileURLToPath(new URL('member.mjs', import.meta.url));
 /** A program that waits for what never comes would hang the run. */
@@ -19,12 +20,21 @@ export async function startPool() {
   return pool;
 }
 
+/** The operations of one actor, by program. */
+function shareOf(programs, actor) {
+  return programs
+    .map((operations, program) => ({ program, operations: operations.filter((one) => one.actor === actor) }))
+    .filter(({ operations }) => operations.length > 0);
+}
+
 class Pool {
   #receiver;
   #children;
   #waiting = [];
   #lost = PROCESSES.map(() => ({}));
   #broken;
+  /** What is in force. */
+  #settings;
 
   constructor(receiver) {
     this.#receiver = receiver;
@@ -37,20 +47,34 @@ class Pool {
     if (off !== undefined) throw new Error(`${ACTORS[off.actor].label} does not record: ${off.reason}`);
   }
 
-  /** Runs the plans at the same time. @returns all spans, what was thrown, and the calls counted as lost */
+  /** Runs the plans, of one world, at the same time. @returns all spans, what was thrown, and the calls counted as lost */
   async run(plans) {
-    const share = (actor) =>
-      plans
-        .map(({ operations }, program) => ({ program, operations: operations.filter((o) => o.actor === actor) }))
-        .filter(({ operations }) => operations.length > 0);
-    const shares = ACTORS.map((_, actor) => share(actor));
-    for (const [actor, programs] of shares.entries()) this.#send({ type: 'run', actor, programs });
-    const done = await this.#collect('done', ACTORS.length);
+    const { world } = plans[0];
+    if (plans.some((plan) => plan.world !== world)) throw new Error('programs of two worlds cannot run at one time');
+    const failures = [];
+    for (let phase = 0; phase <= LAST_PHASE; phase++) {
+      const programs = plans.map(({ operations }) => operations.filter((operation) => operation.phase === phase));
+      if (programs.every(({ length }) => length === 0)) continue;
+      const follow = await this.#set(world[phase]);
+      for (const actor of ACTORS.keys()) this.#send({ type: 'run', actor, follow, programs: shareOf(programs, actor) });
+      for (const done of await this.#collect('done', ACTORS.length)) failures.push(...done.failures);
+    }
+    for (const actor of ACTORS.keys()) this.#send({ type: 'clear', actor });
     for (const child of this.#children) child.send({ type: 'flush' });
     const flushed = await this.#collect('flushed', PROCESSES.length);
     const spans = [...flushed.flatMap((message) => message.spans), ...this.#receiver.spans.map(fromReceived)];
     this.#receiver.clear();
-    return { spans, failures: done.flatMap(({ failures }) => failures), losses: this.#newLosses(flushed) };
+    return { spans: spans.filter(({ name }) => name !== FOLLOWER), failures, losses: this.#newLosses(flushed) };
+  }
+
+  /** Changes every process's settings on the threads that the world names. @returns whether there is something to follow */
+  async #set(settings) {
+    const text = JSON.stringify(settings);
+    if (text === this.#settings) return false;
+    this.#settings = text;
+    for (const { actor, level, modules } of settings) this.#send({ type: 'set', actor, level, modules });
+    await this.#collect('isSet', settings.length);
+    return true;
   }
 
   async close() {
