@@ -100,6 +100,14 @@ static inline void gpuspan_event(gpuspan_event_kind* kind, gpuspan_request reque
                                  uint32_t count) {
   if (__builtin_expect(kind->level < (uint8_t)request, 0)) gpuspan_event_(kind, request, attributes, count);
 }
+/* The same in the slice `slice`, which the request has open on this thread, else the event is lost, reason `stale`; 0:
+ * as above. And at `time_ns`, of CLOCK_MONOTONIC and below 2^63, else it is lost, reason `invalid`; 0: now. */
+static inline void gpuspan_event_at(gpuspan_event_kind* kind, gpuspan_request request, gpuspan_token slice,
+                                    uint64_t time_ns, const gpuspan_attribute* attributes, uint32_t count) {
+  if (__builtin_expect(kind->level < (uint8_t)request, 0)) {
+    gpuspan_event_at_(kind, request, slice, time_ns, attributes, count);
+  }
+}
 
 /* Numeric attributes of an open slice. */
 static inline void gpuspan_set_int(gpuspan_token token, gpuspan_key* key, int64_t value) {

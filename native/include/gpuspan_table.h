@@ -113,6 +113,8 @@ typedef struct gpuspan_api {
                  const gpuspan_attribute* attributes, uint32_t count);
   gpuspan_token (*begin_under)(gpuspan_stage* stage, gpuspan_request request, gpuspan_token parent);
   int (*start_thread)(const char* label);
+  void (*event_at)(gpuspan_event_kind* kind, gpuspan_request request, gpuspan_token slice, uint64_t time_ns,
+                   const gpuspan_attribute* attributes, uint32_t count);
 } gpuspan_api;
 /* Bytes of the shortest table there is. */
 #define GPUSPAN_API_MIN_SIZE offsetof(gpuspan_api, set)
@@ -245,6 +247,10 @@ GPUSPAN_DO_(fail, (gpuspan_token token, const char* message, uint32_t length), (
 GPUSPAN_DO_(event,
             (gpuspan_event_kind * kind, gpuspan_request request, const gpuspan_attribute* attributes, uint32_t count),
             (kind, request, attributes, count))
+GPUSPAN_DO_(event_at,
+            (gpuspan_event_kind * kind, gpuspan_request request, gpuspan_token slice, uint64_t time_ns,
+             const gpuspan_attribute* attributes, uint32_t count),
+            (kind, request, slice, time_ns, attributes, count))
 GPUSPAN_DO_(record,
             (gpuspan_stage * stage, gpuspan_request request, uint64_t start_ns, uint64_t end_ns,
              const gpuspan_attribute* attributes, uint32_t count),

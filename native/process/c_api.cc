@@ -202,6 +202,7 @@ constexpr gpuspan_api kApi = {
     .record = c_details::record,
     .begin_under = begin_under,
     .start_thread = start_thread,
+    .event_at = c_details::event_at,
 };
 
 }  // namespace

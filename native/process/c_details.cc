@@ -70,11 +70,18 @@ void fail(gpuspan_token token, const char* message, uint32_t length) {
 }
 
 void event(gpuspan_event_kind* kind, gpuspan_request request, const gpuspan_attribute* attributes, uint32_t count) {
+  event_at(kind, request, 0, 0, attributes, count);
+}
+
+void event_at(gpuspan_event_kind* kind, gpuspan_request request, gpuspan_token slice, uint64_t time_ns,
+              const gpuspan_attribute* attributes, uint32_t count) {
   const Place place = find_place(kind, request);
   if (place.recorder == nullptr) return;
+  if (time_ns > INT64_MAX) return place.producer->lose(Loss::kInvalid);
   AttributeItems items(place.producer->segment(), AttributeItems::kEventLimit);
   items.add(attributes, count).note();
-  place.recorder->event(place.owner, place.stage, items.payload(), items.count());
+  const EventPlace where{slice, time_ns != 0, time_ns};
+  place.recorder->event(place.owner, place.stage, items.payload(), items.count(), where);
 }
 
 void record(gpuspan_stage* stage, gpuspan_request request, uint64_t start_ns, uint64_t end_ns,

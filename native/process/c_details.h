@@ -16,6 +16,8 @@ void worker_set(gpuspan_request request, const gpuspan_attribute* attributes, ui
 void end_with(gpuspan_token token, const gpuspan_attribute* attributes, uint32_t count);
 void fail(gpuspan_token token, const char* message, uint32_t length);
 void event(gpuspan_event_kind* kind, gpuspan_request request, const gpuspan_attribute* attributes, uint32_t count);
+void event_at(gpuspan_event_kind* kind, gpuspan_request request, gpuspan_token slice, uint64_t time_ns,
+              const gpuspan_attribute* attributes, uint32_t count);
 void record(gpuspan_stage* stage, gpuspan_request request, uint64_t start_ns, uint64_t end_ns,
             const gpuspan_attribute* attributes, uint32_t count);
 

@@ -32,11 +32,13 @@ static const char* make_long_text(void) {
   return text;
 }
 
-static void record_parts(gpuspan_request request, gpuspan_token outer) {
+static void record_parts(gpuspan_request request, gpuspan_token outer, uint64_t time) {
   const gpuspan_attribute both[] = {gpuspan_int(&bytes, -5), gpuspan_text(&peer, "de\0co", 5)};
   const gpuspan_token first = gpuspan_begin_under(&part, request, outer);
   const gpuspan_token second = gpuspan_begin_under(&part, request, outer);
   gpuspan_event(&chunk, request, both, 2);
+  gpuspan_event_at(&chunk, request, outer, time, both, 1);
+  gpuspan_event_at(&chunk, request, first, 0, NULL, 0);
   gpuspan_fail(second, "the peer is gone");
   gpuspan_end(first);
   gpuspan_end_with(second, both, 2);
@@ -49,6 +51,7 @@ static napi_value record_everything(napi_env env, napi_callback_info info) {
   const gpuspan_request request = gpuspan_adopt(big(&in, 0));
   const gpuspan_attribute all[] = {gpuspan_int(&bytes, INT64_MAX), gpuspan_double(&ratio, 0.5), gpuspan_bool(&last, 0),
                                    gpuspan_string(&peer, "decode-3")};
+  const gpuspan_attribute both[] = {gpuspan_int(&bytes, -5), gpuspan_text(&peer, "de\0co", 5)};
   const gpuspan_attribute one[] = {gpuspan_string(&long_text, make_long_text())};
   gpuspan_token outer;
   gpuspan_event(&chunk, request, NULL, 0);
@@ -57,7 +60,7 @@ static napi_value record_everything(napi_env env, napi_callback_info info) {
   gpuspan_set_bool(outer, &last, 7);
   gpuspan_set_string(outer, &peer, "prefill-1");
   gpuspan_set_text(outer, &long_text, "cut here", 3);
-  record_parts(request, outer);
+  record_parts(request, outer, big(&in, 1));
   gpuspan_record(&part, request, big(&in, 1), big(&in, 2), all, 4);
   gpuspan_event(&chunk, request, one, 1);
   gpuspan_end(outer);
@@ -69,6 +72,7 @@ static napi_value record_everything(napi_env env, napi_callback_info info) {
   gpuspan_event(&fine_chunk, request, all, 4);
   gpuspan_record(&fine, request, 1, 2, NULL, 0);
   gpuspan_request_set(request, all, 4);
+  gpuspan_worker_set(request, both, 2);
   gpuspan_leave(request);
   return NULL;
 }
@@ -114,15 +118,17 @@ static napi_value record_on(napi_env env, napi_callback_info info) {
   gpuspan_gpu_set_bool(token, &last, 1);
   gpuspan_gpu_set_string(token, &peer, "nobody");
   gpuspan_event(&chunk, request, one, 1);
+  gpuspan_event_at(&chunk, request, token, 1, one, 1);
   gpuspan_record(&load, request, 1, 2, one, 1);
   gpuspan_request_set(request, one, 1);
   gpuspan_worker_set(request, one, 1);
   return make_integer(env, gpuspan_begin_under(&load, request, token));
 }
 
-/* (handle, start, end): one retroactive slice. */
+/* (handle, start, end): one retroactive slice, and an event at its end. */
 static napi_value record_slice(napi_env env, napi_callback_info info) {
   const call in = read_call(env, info);
+  gpuspan_event_at(&chunk, big(&in, 0), 0, big(&in, 2), NULL, 0);
   gpuspan_record(&load, big(&in, 0), big(&in, 1), big(&in, 2), NULL, 0);
   return NULL;
 }

@@ -2,6 +2,7 @@
 //
 // What C code records besides slices, through an addon of its own: the spans that come out, beside those of JavaScript
 // doing the same.
+import type { HrTime } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { defineEvents, defineStages, type Request } from 'gpuspan';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -23,10 +24,13 @@ const LONG = 'é'.repeat(300);
 const ALL = { bytes: 2n ** 63n - 1n, ratio: 0.5, last: false, peer: 'decode-3' };
 const BOTH = { bytes: -5, peer: 'de\0co' };
 
-function recordParts(request: Request, outer: number) {
+function recordParts(request: Request, outer: number, time: bigint) {
   const first = request.begin(stages.part, outer);
   const second = request.begin(stages.part, outer);
   request.event(events.chunk, BOTH);
+  request.event(events.chunk, { bytes: -5 }, { slice: outer, time });
+  request.event(events.chunk, undefined, { slice: first });
+  request.fail(second, 'the peer is gone');
   request.end(first);
   request.end(second, BOTH);
   request.end(request.begin(stages.part, 0));
@@ -36,7 +40,7 @@ function recordParts(request: Request, outer: number) {
 function recordEverything(request: Request, start: bigint, end: bigint) {
   request.event(events.chunk);
   let outer = request.begin(stages.load);
-  recordParts(request, outer);
+  recordParts(request, outer, start);
   request.record(stages.part, start, end, ALL);
   request.event(events.chunk, { long: LONG });
   request.end(outer, { bytes: 4096, last: true, peer: 'prefill-1', long: 'cut' });
@@ -46,7 +50,10 @@ function recordEverything(request: Request, start: bigint, end: bigint) {
   request.event(events.fine_chunk, ALL);
   request.record(stages.fine, 1n, 2n);
   request.setAttributes(ALL);
+  request.setWorkerAttributes(BOTH);
 }
+
+const isBefore = (a: HrTime, b: HrTime) => a[0] < b[0] || (a[0] === b[0] && a[1] < b[1]);
 
 /** Everything that does not differ from run to run. Ids become the place of their span in the order of export. */
 function describeSpans(all: readonly ReadableSpan[]) {
@@ -56,7 +63,7 @@ function describeSpans(all: readonly ReadableSpan[]) {
     parent: place.get(parentOf(span) ?? ''),
     links: span.links.map(({ context, attributes }) => [place.get(context.spanId), attributes]),
     attributes: span.attributes,
-    events: span.events.map(({ name, attributes }) => [name, attributes]),
+    events: span.events.map(({ name, attributes, time }) => [name, attributes, isBefore(time, span.startTime)]),
     status: span.status,
     dropped: span.droppedAttributesCount,
   }));
@@ -81,14 +88,15 @@ function growth(count: () => number | undefined, body: () => void): number {
 const lost = (reason: string) => () => tracer.stats().lost[reason];
 
 describe('native code on the JavaScript thread', () => {
-  it('records strings, events, explicit parents and retroactive slices exactly as JavaScript does', async () => {
+  it('records strings, events, failures, explicit parents and retroactive slices exactly as JavaScript does', async () => {
     const ours = describeSpans(await spansOf(recordEverything));
     const theirs = describeSpans(await spansOf(({ handle }, start, end) => details.everything(handle, start, end)));
-    const failed = theirs.filter(({ status }) => status.code === 2);
-    expect(failed.map(({ name, status }) => [name, status.message])).toEqual([['part', 'the peer is gone']]);
-    expect(theirs.map(({ status: _, ...rest }) => rest)).toEqual(ours.map(({ status: _, ...rest }) => rest));
+    expect(theirs).toEqual(ours);
     expect(ours.filter(({ name }) => name === 'part')).toHaveLength(4);
+    expect(ours.flatMap(({ events }) => events).filter(([, , early]) => early)).toHaveLength(1);
+    expect(ours.filter(({ status }) => status.message === 'the peer is gone')).toHaveLength(1);
     expect(ours.some(({ attributes }) => attributes['gpuspan.truncated'] === true)).toBe(true);
+    expect(ours.find(({ name }) => name === 'Worker')?.attributes).toMatchObject(BOTH);
   });
 
   it('drops and flags arguments that make no sense, and keeps the slices', async () => {
@@ -109,9 +117,9 @@ describe('native code on the JavaScript thread', () => {
   it('counts a retroactive slice that ends before it starts, and times that are none', async () => {
     const all = await spansOf((request) => {
       expect(growth(lost('time'), () => details.record(request.handle, 2n, 1n))).toBe(1);
-      expect(growth(lost('invalid'), () => details.record(request.handle, 2n ** 63n, 2n ** 64n - 1n))).toBe(1);
+      expect(growth(lost('invalid'), () => details.record(request.handle, 2n ** 63n, 2n ** 64n - 1n))).toBe(2);
     });
-    expect(all.map(({ name }) => name)).toEqual(['request']);
+    expect(all.map(({ name }) => name)).toEqual(['Worker', 'request']);
   });
 
   it('touches nothing with a request and a token that are stale or made up', async () => {

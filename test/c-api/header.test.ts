@@ -85,6 +85,7 @@ const LATER = [
   ['request_set', 'gpuspan_request_set(request, attributes, 1)'],
   ['worker_set', 'gpuspan_worker_set(request, attributes, 1)'],
   ['event', 'gpuspan_event(kind, request, attributes, 1)'],
+  ['event_at', 'gpuspan_event_at(kind, request, token, 1, attributes, 1)'],
   ['record', 'gpuspan_record(stage, request, 1, 2, attributes, 1)'],
   ['begin_under', 'gpuspan_begin_under(stage, request, token)'],
 ] as const;

@@ -10,8 +10,8 @@
 
 #define MAX_THREADS 16
 
-static gpuspan_stage send_stage = GPUSPAN_STAGE("mooncake", "mooncake_send", 1);
-static gpuspan_stage chunk_stage = GPUSPAN_STAGE("mooncake", "mooncake_chunk", 2);
+static gpuspan_stage send_stage = GPUSPAN_STAGE("mooncake", "mooncake_worker_send", 1);
+static gpuspan_stage session_stage = GPUSPAN_STAGE("mooncake", "mooncake_worker_send_session", 2);
 static gpuspan_key bytes = GPUSPAN_KEY("bytes");
 static gpuspan_key worker = GPUSPAN_KEY("transfer_worker");
 
@@ -28,14 +28,14 @@ static struct {
   int started[MAX_THREADS];
 } pool;
 
-static void send_chunks(gpuspan_request request, uint32_t index, int together) {
+static void send_chunk(gpuspan_request request, uint32_t index, int together) {
   const gpuspan_attribute sent[] = {gpuspan_int(&bytes, 4096 * (int64_t)(index + 1))};
   gpuspan_token send, first, second;
   if (together) pthread_barrier_wait(&pool.abreast);
   send = gpuspan_begin(&send_stage, request);
   if (together) pthread_barrier_wait(&pool.abreast);
-  first = gpuspan_begin_under(&chunk_stage, request, send);
-  second = gpuspan_begin_under(&chunk_stage, request, send);
+  first = gpuspan_begin_under(&session_stage, request, send);
+  second = gpuspan_begin_under(&session_stage, request, send);
   gpuspan_end(first);
   gpuspan_end(second);
   gpuspan_end_with(send, sent, 1);
@@ -55,7 +55,7 @@ static void* work(void* data) {
       gpuspan_request request = gpuspan_adopt(pool.handle);
       pool.adopted[index] += request != 0;
       gpuspan_worker_set(request, name, 1);
-      send_chunks(request, index, i == 0);
+      send_chunk(request, index, i == 0);
       gpuspan_leave(request);
     }
     pthread_barrier_wait(&pool.end);
