@@ -22,7 +22,9 @@ export function findHeader(headers: unknown, name: string): string | undefined {
 }
 
 function lookUp(headers: object, name: string): string | undefined {
-  if (Object.hasOwn(headers, name)) return toText((headers as Record<string, unknown>)[name]);
+  // The usual case at once; a name that is there without a value must not hide the same name in another case.
+  const exact = Object.hasOwn(headers, name) ? toText((headers as Record<string, unknown>)[name]) : undefined;
+  if (exact !== undefined) return exact;
   if (typeof Headers === 'function' && headers instanceof Headers) return headers.get(name) ?? undefined;
   const pairs = Symbol.iterator in headers ? pairUp(headers as Iterable<unknown>) : Object.entries(headers);
   const found: string[] = [];

@@ -21,4 +21,4 @@ function writeEntry(name) {
   writeFileSync(join(DIST, `${name}.d.mts`), `export * from '${file}';\n`);
 }
 
-for (const name of ['index', 'carrier', 'testing/index', 'stages/index']) writeEntry(name);
+for (const name of ['index', 'carrier', 'testing/index', 'stages/index', 'sglang/index']) writeEntry(name);

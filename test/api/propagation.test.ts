@@ -66,6 +66,53 @@ describe('a process that traces', () => {
     expect(tracer.adopt(unsampled.carrier()).headers()).toEqual(unsampled.headers());
   });
 
+  it.each([
+    ['a plain object', { TraceParent: TRACEPARENT }],
+    ['an object that has the name without a value, too', { traceparent: undefined, TRACEPARENT }],
+    ['an object with arrays of strings', { traceparent: [TRACEPARENT] }],
+    ['Headers', new Headers({ traceparent: TRACEPARENT })],
+    ['a Map', new Map([['Traceparent', TRACEPARENT]])],
+    [
+      'pairs',
+      [
+        ['host', 'x'],
+        ['traceparent', TRACEPARENT],
+      ] as [string, string][],
+    ],
+    ['names and values in turn', ['Host', 'x', 'Traceparent', TRACEPARENT]],
+  ])('finds the caller among headers in the form of %s', (_form, headers) => {
+    const request = tracer.request({ headers });
+    expect(request.carrier()).toMatchObject({ trace: TRACE });
+    request.finish();
+  });
+
+  it.each([
+    [
+      'a getter that throws',
+      {
+        get traceparent(): string {
+          throw new Error('no');
+        },
+      },
+    ],
+    [
+      'a proxy that throws',
+      new Proxy(
+        {},
+        {
+          ownKeys() {
+            throw new Error('no');
+          },
+        },
+      ),
+    ],
+    ['numbers', { traceparent: 7 }],
+  ])('starts a trace of its own when the headers are hostile: %s', (_what, headers) => {
+    const request = tracer.request({ headers: headers as never });
+    expect(request.carrier()!.trace).not.toBe(TRACE);
+    request.finish();
+  });
+
   it('hands a carrier on as it came when nothing is recorded for it', () => {
     for (const carrier of [
       { ...CARRIER, level: 0 },

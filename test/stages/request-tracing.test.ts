@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { start } from 'gpuspan';
+import * as sglang from 'gpuspan/sglang';
 import * as stages from 'gpuspan/stages';
 import { type Receiver, query, startReceiver } from 'gpuspan/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -58,7 +59,7 @@ function preamble() {
   const batch = tracer.batch([first, second]);
   const queuedAt = tracer.now();
   const given = { start, stages, tracer, request, first, second, batch, queuedAt, hit: true, traceparent: TRACEPARENT };
-  return given;
+  return { ...given, ...sglang };
 }
 
 /** Evaluates code in which the names of `scope` are known, in this realm: an Error of it is an Error of ours. */
