@@ -176,12 +176,25 @@ class Run {
     this.#passMargin();
   }
 
-  event({ owner, event, attributes }) {
-    this.#owners.get(owner).event(events[event], attributes);
+  event({ owner, event, attributes, slice, timed }) {
+    const options = { slice: this.#tokens.get(slice), time: timed && this.#tracer.now() };
+    this.#owners.get(owner).event(events[event], attributes, slice !== undefined || timed ? options : undefined);
+  }
+
+  annotate({ owner, token, attributes, columns }) {
+    this.#owners.get(owner).annotate(this.#tokens.get(token), attributes, columns);
+  }
+
+  fail({ owner, token, reason, error }) {
+    this.#owners.get(owner).fail(this.#tokens.get(token), error ? new RangeError(reason) : reason);
   }
 
   set({ owner, attributes }) {
     this.#owners.get(owner).setAttributes(attributes);
+  }
+
+  setWorker({ owner, attributes }) {
+    this.#owners.get(owner).setWorkerAttributes(attributes);
   }
 
   leave({ owner, attributes }) {
@@ -195,11 +208,11 @@ class Run {
     return undefined;
   }
 
-  abort({ owner, reason, error }) {
+  abort({ owner, reason, error, attributes }) {
     const trace = this.#traces.get(owner);
     const why = error ? new RangeError(reason) : reason;
     if (trace !== undefined) return finish(trace, why);
-    this.#owners.get(owner).abort(why);
+    this.#owners.get(owner).abort(why, attributes && { attributes });
     return undefined;
   }
 

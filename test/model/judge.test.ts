@@ -187,6 +187,31 @@ describe('a model that is wrong in one rule is found', () => {
           super.settle({ ...operation, throws: operation.throws || operation.left });
         }
       })(),
+    'the slice that an event names': () =>
+      new (class extends Model {
+        override event(operation: Any) {
+          super.event({ ...operation, slice: undefined });
+        }
+      })(),
+    'what is told of a slice before its end': () =>
+      new (class extends Model {
+        override annotate() {}
+      })(),
+    'members of a slice that failed': () =>
+      new (class extends Model {
+        override closeSlice(slice: Any) {
+          super.closeSlice(slice);
+          for (const copy of slice.members.values()) copy.status = { code: 0, message: '' };
+        }
+      })(),
+    'attributes of a stay that does nothing': () =>
+      new (class extends Model {
+        override setWorker(operation: Any) {
+          super.setWorker(operation);
+          const stay = this.owners.get(operation.owner);
+          if (stay.level >= 0 && stay.state === 'open') this.workerOf(stay);
+        }
+      })(),
     'calls that come too late': () =>
       new (class extends Model {
         override lose() {}

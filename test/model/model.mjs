@@ -121,6 +121,14 @@ export class Model {
     else stay.noted.push(attributes);
   }
 
+  /** Of the stay, which has a span only if it did something. */
+  setWorker({ owner, attributes }) {
+    const stay = this.owners.get(owner);
+    if (stay.level < 0) return;
+    if (stay.state === 'open') stay.noted.push(attributes);
+    else this.lose('closed');
+  }
+
   leave({ owner, attributes }) {
     const stay = this.owners.get(owner);
     if (stay.level < 0) return;
@@ -138,12 +146,16 @@ export class Model {
     stay.state = 'over';
   }
 
-  abort({ owner, reason, error }) {
+  abort({ owner, reason, error, attributes }) {
     const stay = this.owners.get(owner);
     if (stay.level < 0) return;
     if (stay.state === 'over') return this.lose('closed');
-    if (stay.state === 'open') this.endStay(stay, undefined, stay.adopted ? { reason, error } : undefined);
-    if (!stay.adopted) fail(stay.request, reason, error);
+    if (stay.state === 'open')
+      this.endStay(stay, stay.adopted ? attributes : undefined, stay.adopted ? { reason, error } : undefined);
+    if (!stay.adopted) {
+      Object.assign(stay.request.attributes, attributes);
+      fail(stay.request, reason, error);
+    }
     stay.state = 'over';
   }
 
@@ -204,6 +216,22 @@ export class Model {
     this.endSlice(slice, attributes, columns);
   }
 
+  annotate({ token, attributes, columns }) {
+    const slice = this.slices.get(token);
+    if (slice === undefined) return;
+    if (!slice.isOpen) return this.lose('stale');
+    Object.assign(slice.node.attributes, attributes);
+    this.fillColumns(slice, columns);
+  }
+
+  /** It goes on. */
+  fail({ token, reason, error }) {
+    const slice = this.slices.get(token);
+    if (slice === undefined) return;
+    if (!slice.isOpen) return this.lose('stale');
+    fail(slice.node, reason, error);
+  }
+
   settle({ token, throws }) {
     const slice = this.slices.get(token);
     if (slice === undefined) return;
@@ -234,12 +262,14 @@ export class Model {
     this.endSlice(slice, attributes, undefined);
   }
 
-  event({ owner: id, event, attributes, actor }) {
+  event({ owner: id, event, attributes, actor, slice }) {
     const owner = this.owners.get(id);
     if (!this.records(EVENTS[event], owner, actor)) return;
     if (owner.state !== 'open') return this.lose('closed');
+    const named = this.slices.get(slice);
+    if (named !== undefined && !named.isOpen) return this.lose('stale');
     const outer = owner instanceof Batch ? owner.node : this.workerOf(owner);
-    const node = owner.open.at(-1)?.node ?? outer;
+    const node = (named ?? owner.open.at(-1))?.node ?? outer;
     node.events.push({ name: EVENTS[event].name, attributes: attributes ?? {} });
   }
 
@@ -290,10 +320,14 @@ export class Model {
 
   endSlice(slice, attributes, columns) {
     Object.assign(slice.node.attributes, attributes);
+    this.fillColumns(slice, columns);
+    this.closeSlice(slice);
+  }
+
+  fillColumns(slice, columns) {
     for (const [member, node] of slice.members) {
       for (const [key, values] of Object.entries(columns ?? {})) node.attributes[key] = values[member.position];
     }
-    this.closeSlice(slice);
   }
 
   closeSlice(slice) {

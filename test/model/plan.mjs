@@ -29,6 +29,9 @@ const WEIGHTS = {
   batchRecord: 2,
   batchEvent: 2,
   batchSet: 1,
+  annotate: 4,
+  batchAnnotate: 2,
+  fail: 1,
   batchClose: 1,
   leave: 2,
   finish: 2,
@@ -202,8 +205,38 @@ class Planner {
 
   set(a, b, c) {
     const ref = b % 5 === 0 ? at(this.refs.length > 0 ? this.refs : [this.start(a, 1, 1)], a) : this.#live(a);
+    const what = c % 4 === 3 ? 'setWorker' : 'set';
     if (ref.state !== 'over')
-      this.#add(ref.actor, { do: 'set', owner: ref.id, attributes: { s: this.operations.length, list: [c, b] } });
+      this.#add(ref.actor, { do: what, owner: ref.id, attributes: { s: this.operations.length, list: [c, b] } });
+  }
+
+  /** Attributes for a slice that goes on; of a batch, with a value for each member. */
+  annotate(a, b, c, owner = this.#live(a)) {
+    const open = owner.slices.filter(({ over, nameless }) => !over && !nameless);
+    if (open.length === 0) return this.#begin('begin', owner, owner.slices, b, c, {});
+    const columns = owner.members !== undefined && c % 2 === 0 ? { noted: this.#column(owner, b) } : undefined;
+    const attributes = { a: this.operations.length };
+    this.#add(owner.actor, { do: 'annotate', owner: owner.id, token: at(open, b).token, attributes, columns });
+  }
+
+  batchAnnotate(a, b, c) {
+    this.annotate(a, b, c, this.#openBatch(a, b, c));
+  }
+
+  /** Of a slice that goes on, once; a scope's own failure would be a second. */
+  fail(a, b, c) {
+    const owner = c % 4 === 0 ? this.#openBatch(a, b, c) : this.#live(a);
+    const slice = owner.slices.findLast(({ over, scope, failed }) => !over && !scope && !failed);
+    if (slice === undefined) return this.#begin('begin', owner, owner.slices, b, c, {});
+    slice.failed = true;
+    const reason = `bad ${this.operations.length}`;
+    this.#add(owner.actor, {
+      do: 'fail',
+      owner: owner.id,
+      token: slice.token,
+      reason,
+      error: b % 2 === 0 || undefined,
+    });
   }
 
   send(a, b, c) {
@@ -335,12 +368,18 @@ class Planner {
     const ref = at(over, a);
     const ended = ref.slices.filter((slice) => slice.over && !slice.scope);
     const kind = at(
-      ended.length > 0 ? ['begin', 'event', 'finish', 'end', 'end', 'set'] : ['begin', 'event', 'finish', 'set'],
+      ended.length > 0
+        ? ['begin', 'event', 'finish', 'end', 'end', 'set', 'annotate', 'fail']
+        : ['begin', 'event', 'finish', 'set'],
       b,
     );
     if (kind === 'begin') this.#begin('begin', ref, [], b, 0, {});
     else if (kind === 'event') this.#event(ref, b, c);
     else if (kind === 'end') this.#add(ref.actor, { do: 'end', owner: ref.id, token: at(ended, c).token });
+    else if (kind === 'annotate')
+      this.#add(ref.actor, { do: 'annotate', owner: ref.id, token: at(ended, c).token, attributes: { a: 1 } });
+    else if (kind === 'fail')
+      this.#add(ref.actor, { do: 'fail', owner: ref.id, token: at(ended, c).token, reason: 'late' });
     else if (kind === 'set') this.#add(ref.actor, { do: 'set', owner: ref.id, attributes: { s: 1 } });
     else if (ref.via !== 'trace') this.#add(ref.actor, { do: 'finish', owner: ref.id });
   }
@@ -431,11 +470,15 @@ class Planner {
     });
   }
 
+  // Some name the slice that they belong to, which may be over, and some the time.
   #event(owner, b, c) {
+    const named = c % 3 === 1 ? owner.slices.filter(({ nameless }) => !nameless) : [];
     this.#add(owner.actor, {
       do: 'event',
       owner: owner.id,
       event: b % EVENTS.length,
+      slice: named.length > 0 ? at(named, b).token : undefined,
+      timed: c % 5 === 2 || undefined,
       attributes: c % 2 === 0 ? { e: this.operations.length } : undefined,
     });
   }
@@ -466,6 +509,9 @@ class Planner {
   }
 
   #abort(ref, b) {
-    this.#add(ref.actor, { do: 'abort', owner: ref.id, reason: `gone ${ref.id}`, error: b % 2 === 0 || undefined });
+    // A throw out of the body of a trace has no attributes.
+    const attributes = ref.via !== 'trace' && b % 3 === 0 ? { f: this.operations.length } : undefined;
+    const error = b % 2 === 0 || undefined;
+    this.#add(ref.actor, { do: 'abort', owner: ref.id, reason: `gone ${ref.id}`, error, attributes });
   }
 }
