@@ -68,7 +68,10 @@ typedef struct gpuspan_key {
   { (name), 0 }
 
 /* What a gpuspan_attribute holds. */
-enum { GPUSPAN_INT = 1, GPUSPAN_DOUBLE = 2, GPUSPAN_BOOL = 3, GPUSPAN_STRING = 4 };
+#define GPUSPAN_INT 1u
+#define GPUSPAN_DOUBLE 2u
+#define GPUSPAN_BOOL 3u
+#define GPUSPAN_STRING 4u
 /* `length` of a string that ends with a NUL. */
 #define GPUSPAN_TERMINATED 0xffffffffu
 
