@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a batch of 64 costs JavaScript, a member: its definition against an SDK span with 64 links, and a slice on it
-// against the same slice on each of the 64 requests.
+// against the same slice on each of the 64 requests. Also a slice on a batch of 256 with a value for each member,
+// against a slice with that value on each.
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { measurePair, report, row } from './statistics.mjs';
 import { DISCARD, REQUESTS, STAGES, stages, startRequests, startTracing } from './tracing.mjs';
@@ -10,6 +11,8 @@ import { DISCARD, REQUESTS, STAGES, stages, startRequests, startTracing } from '
 const DEFINITIONS = 128;
 const BATCH_SLICES = 1024;
 const REQUEST_SLICES = 4096;
+/** Members of the batch that has a value for each. */
+const CROWD = 256;
 
 // Member spans are made by the reader, which is not what is asked here.
 const tracer = startTracing({ expandLevel: 0 });
@@ -60,6 +63,31 @@ const onRequests = await measurePair(batchSlices, requestSlices, {
   settle,
   settleReference: settle,
 });
+
+const crowd = Array.from({ length: CROWD }, () => tracer.request());
+const crowded = tracer.batch(crowd);
+const counts = crowd.map((_, index) => 1000 + index);
+
+function columns(members) {
+  for (let i = 0; i < members / CROWD; i++) {
+    const token = crowded.begin(stages[i & (STAGES - 1)]);
+    crowded.endSlice(token, undefined, { decode_ct: counts });
+  }
+}
+
+function values(operations) {
+  for (let i = 0; i < operations; i++) {
+    const one = crowd[i & (CROWD - 1)];
+    one.end(one.begin(stages[(i >> 8) & (STAGES - 1)]), { decode_ct: counts[i & (CROWD - 1)] });
+  }
+}
+
+const inColumns = await measurePair(columns, values, {
+  operations: BATCH_SLICES * CROWD,
+  referenceOperations: REQUEST_SLICES,
+  settle,
+  settleReference: settle,
+});
 const { lost, lostOwners } = tracer.stats();
 if (Object.keys({ ...lost, ...lostOwners }).length > 0) throw new Error(`lost ${JSON.stringify({ lost, lostOwners })}`);
 const definition = {
@@ -72,6 +100,11 @@ const slice = {
   what: 'batch of 64: begin + end, per member',
   reference: 'begin + end on each of the 64 requests',
 };
-report([row(definition, onSdk), row(slice, onRequests)]);
+const column = {
+  id: 'batch256.column',
+  what: 'batch of 256: begin + end with a column, per member',
+  reference: 'begin + end with 1 number on each of them',
+};
+report([row(definition, onSdk), row(slice, onRequests), row(column, inColumns)]);
 await tracer.shutdown();
 await provider.shutdown();

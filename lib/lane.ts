@@ -80,11 +80,11 @@ export class Lane {
     level: number,
     token: Token,
     attributes: Attributes | undefined,
-    columns?: Columns,
-    members?: MemberColumns,
+    columns: Columns | undefined,
+    members: MemberColumns,
   ): void {
-    if (!isToken(token)) this.refuse(level);
-    else this.native.endWith(token, this.encodeSlice(attributes, columns, members));
+    if (isToken(token)) this.native.endWith(token, this.encodeSlice(attributes, columns, members));
+    else this.refuse(level);
   }
 
   /** The new stage may be above the level or make no sense: then the old slice just ends. */

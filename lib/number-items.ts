@@ -3,26 +3,15 @@
 // Numbers as payload items (Item in native/core/layout.h): attributes, and the values of batch columns. Called by the
 // payload encoder, which has seen to it that they fit.
 
-const INT = 1;
 const DOUBLE = 2;
 /** An attribute item that is a number: its type, its key and 8 bytes. */
 export const NUMBER_BYTES = 1 + 2 + 8;
 
-/** Writes the item of a number at `at`: safe integers as integers, which spans keep apart from doubles. */
+/** Writes the item of a number at `at`: as a double, which every number of JavaScript is, whole or not. */
 export function writeNumber(view: DataView, at: number, key: number, value: number): void {
-  view.setUint16(at + 1, key, true);
-  if ((value | 0) === value) {
-    view.setUint8(at, INT);
-    view.setInt32(at + 3, value, true);
-    view.setInt32(at + 7, value >> 31, true);
-  } else if (Number.isSafeInteger(value)) {
-    view.setUint8(at, INT);
-    view.setInt32(at + 3, value | 0, true);
-    view.setInt32(at + 7, Math.floor(value / 4_294_967_296), true);
-  } else {
-    view.setUint8(at, DOUBLE);
-    view.setFloat64(at + 3, value, true);
-  }
+  // Type and key in one store, whose fourth byte is the value's first.
+  view.setUint32(at, DOUBLE | (key << 8), true);
+  view.setFloat64(at + 3, value, true);
 }
 
 /** How a column is stored: bytes a value, and what they are counted from. */

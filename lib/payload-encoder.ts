@@ -3,7 +3,7 @@
 // Encodes attributes, batch columns, names and errors as payload items (Item in native/core/layout.h) into the
 // scratch memory that the addon reads. One encoder an environment, used only between two native calls on its thread.
 // It never throws: what cannot be encoded is left out, and the payload says so.
-import { type Attributes, type Columns, DROPPED_KEY, TRUNCATED_KEY } from './attributes';
+import { type Attributes, type Columns, DROPPED_KEY, SLICE_LIMIT, TRUNCATED_KEY } from './attributes';
 import { describeReason } from './error-reason';
 import { Item } from './item';
 import { type Native, SCRATCH, SCRATCH_BYTES } from './native';
@@ -35,8 +35,10 @@ export class PayloadEncoder {
   private readonly bytes: Uint8Array;
   private readonly view: DataView;
   private readonly keys = new Map<string, number>();
-  private readonly recentKeys: (string | undefined)[] = new Array<string | undefined>(RECENT_MASK + 1).fill(undefined);
-  private readonly recentIds: number[] = new Array<number>(RECENT_MASK + 1).fill(0);
+  /** Strings only: V8 compares two of them by address as long as it has seen nothing else at that comparison. */
+  private readonly recentKeys: string[] = new Array<string>(RECENT_MASK + 1).fill('');
+  /** 0: none yet. */
+  private readonly recentIds = new Uint16Array(RECENT_MASK + 1);
   private readonly utf8 = new TextEncoder();
   private start = 0;
   private at = 0;
@@ -83,6 +85,11 @@ export class PayloadEncoder {
     return this.at - this.start;
   }
 
+  /** The whole payload of a slice that has attributes only. */
+  slice(attributes: Attributes): number {
+    return this.begin(SLICE_LIMIT).attributes(attributes).finish();
+  }
+
   /** Attribute items written. */
   get items(): number {
     return this.count;
@@ -97,14 +104,14 @@ export class PayloadEncoder {
     try {
       for (const key in attributes) {
         const value = attributes[key];
-        if (begun !== this.begun) break;
-        // Most attributes are numbers: they go the shortest way, which runs none of the application's code.
+        // Most attributes are numbers: they go the shortest way. What a getter has overwritten is seen below.
         if (typeof value === 'number' && at + NUMBER_BYTES <= limit) {
           writeNumber(this.view, at, this.keyId(key, count), value);
           at += NUMBER_BYTES;
           count++;
           continue;
         }
+        if (begun !== this.begun) break;
         this.at = at;
         this.count = count;
         const copy = copyArray(value);
@@ -322,7 +329,8 @@ export class PayloadEncoder {
   /** A call site gives the same keys in the same order, so the key that was last at this place is tried first. */
   private keyId(key: string, count: number): number {
     const place = count & RECENT_MASK;
-    return this.recentKeys[place] === key ? this.recentIds[place]! : this.findKey(key, place);
+    const id = this.recentKeys[place] === key ? this.recentIds[place]! : 0;
+    return id === 0 ? this.findKey(key, place) : id;
   }
 
   private findKey(key: string, place: number): number {

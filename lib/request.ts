@@ -107,7 +107,7 @@ export class Request {
     if (token === 0 || this.native === undefined) return;
     // The addon knows what is no token.
     if (attributes === undefined) this.native.end(token);
-    else this.lane!.endWith(this.level, token, attributes);
+    else this.native.endWith(token, this.lane!.payload.slice(attributes));
   }
 
   /** Ends one slice, with `attributes`, and begins the next at the same instant: one clock read. */

@@ -47,10 +47,10 @@ napi_value end_with(napi_env env, napi_callback_info info) {
   const Arguments<2> call(env, info);
   Recorder* recorder = call.recorder();
   Token token;
-  if (recorder != nullptr && call.token_or_none(0, &token)) [[likely]] {
+  if (recorder != nullptr && call.token(0, &token)) [[likely]] {
     Payload payload;
     call.payload(1, &payload);  // out of range: the slice ends without attributes
-    if (token != 0) recorder->end(token, payload);
+    recorder->end(token, payload);
   } else {
     call.producer().lose(Loss::kStale);
   }

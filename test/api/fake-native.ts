@@ -149,7 +149,8 @@ export class FakeNative {
   }
 
   endWith(token: number, bytes: number) {
-    this.say('endWith', token, this.items(bytes));
+    if (typeof token !== 'number' || (token | 0) !== token) this.lose(STALE);
+    else this.say('endWith', token, this.items(bytes));
   }
 
   next(token: number, stage: number) {
@@ -246,7 +247,7 @@ export class FakeNative {
       if (type === 'int') {
         items.push(`${key()}=${view.getBigInt64(at, true)}`);
         at += 8;
-      } else if (type === 'double') items.push(`${key()}=${number(8)}f`);
+      } else if (type === 'double') items.push(`${key()}=${number(8)}`);
       else if (type === 'bool') items.push(`${key()}=${view.getUint8(at++) === 1}`);
       else if (type === 'string') items.push(`${key()}='${text()}'`);
       else if (type === 'strings') items.push(`${key()}=[${list(text)}]`);
