@@ -45,8 +45,9 @@ gpuspan_request adopt(uint64_t handle) {
     }
   }
   if (owner == kNone) return 0;
-  producer->mark_adopted(owner);
-  return recorder->handle(owner);
+  const Handle adopted = recorder->handle(owner);
+  producer->mark_adopted(adopted);
+  return adopted;
 }
 
 int start_thread(const char* label) {
@@ -63,11 +64,11 @@ void leave(gpuspan_request request) {
     return;
   }
   if (recorder->unshare(owner)) return;
-  if (!producer->adopted(owner)) {  // one leave too many must not end what JavaScript holds
+  if (!producer->adopted(request)) {  // one leave too many must not end what JavaScript holds
     producer->lose_owner(Loss::kStale);
     return;
   }
-  producer->clear_adopted(owner);
+  producer->clear_adopted(request);
   if (is_batch(owner)) {
     recorder->end_batch(owner & ~kBatchFlag);
   } else {

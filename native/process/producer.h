@@ -7,7 +7,6 @@
 #define GPUSPAN_PROCESS_PRODUCER_H_
 
 #include <array>
-#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -72,10 +71,11 @@ class Producer {
   // A stream by index, if this thread opened it.
   Stream* stream(uint32_t index) noexcept { return index < streams_.size() ? streams_[index] : nullptr; }
 
-  // Owners that gpuspan_adopt made on this thread, so that gpuspan_leave never ends one that JavaScript holds.
-  void mark_adopted(uint16_t owner) noexcept { adopted_[adopted_bit(owner)] = true; }
-  bool adopted(uint16_t owner) const noexcept { return adopted_[adopted_bit(owner)]; }
-  void clear_adopted(uint16_t owner) noexcept { adopted_[adopted_bit(owner)] = false; }
+  // Owners that gpuspan_adopt made on this thread, so that gpuspan_leave never ends one that JavaScript holds: by
+  // generation, because an entry may have been closed otherwise (recorder.h, expire) and taken again since.
+  void mark_adopted(Handle handle) noexcept { adopted_[adopted_place(handle)] = handle_generation(handle); }
+  bool adopted(Handle handle) const noexcept { return adopted_[adopted_place(handle)] == handle_generation(handle); }
+  void clear_adopted(Handle handle) noexcept { adopted_[adopted_place(handle)] = 0; }
 
   // Closes what is open; recording afterwards is a loss, reason `closed`.
   void close() noexcept;
@@ -83,7 +83,9 @@ class Producer {
   void release() noexcept;
 
  private:
-  static size_t adopted_bit(uint16_t owner) noexcept {
+  // Of an owner that the recorder has resolved, so its index is in range.
+  static size_t adopted_place(Handle handle) noexcept {
+    const uint16_t owner = handle_owner(handle);
     return (owner & kBatchFlag) != 0 ? kRequestCapacity + (owner & ~kBatchFlag) : owner;
   }
   bool refused(uint64_t handle) noexcept;
@@ -98,7 +100,7 @@ class Producer {
   std::optional<Recorder> recorder_;
   std::unique_ptr<Launcher> launcher_;  // refers to recorder_: declared after it, so destroyed before it
   std::vector<Stream*> streams_;
-  std::bitset<kRequestCapacity + kBatchCapacity> adopted_;
+  std::array<uint32_t, kRequestCapacity + kBatchCapacity> adopted_{};  // generation; 0: none
   std::array<uint64_t, 8> refused_handles_{};
   uint32_t refusals_ = 0;
   uint32_t opened_at_refusal_ = 0;  // Gpu::streams_opened when `refused` was last asked

@@ -6,6 +6,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { defineStages, type GpuStream, start } from 'gpuspan';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Consumer, loadConsumers } from '../c-api/consumer';
+import { loadDetails } from '../c-api/details';
 
 process.env['GPUSPAN'] = '1';
 
@@ -80,6 +81,19 @@ describe('a stream of the application’s', () => {
 });
 
 describe('a GPU slice', () => {
+  it('from native code has the attributes that it was given, of each kind', async () => {
+    const details = loadDetails();
+    const request = tracer.request();
+    const launch = request.begin(stages.launch);
+    expect(details.recordGpu(request.handle, queue)).toBeGreaterThan(0);
+    request.end(launch);
+    request.finish();
+    const [span] = await spansNamed('load');
+    expect(span?.attributes).toMatchObject({ bytes: 4096, ratio: 0.5, peer: 'decode-3', long: 'cut', last: true });
+    const [host] = await spansNamed('launch');
+    expect(span === undefined ? undefined : parentOf(span)).toBe(idOf(host!));
+  });
+
   it('of a request is a span under the host slice that launched it, with source, bound and attributes', async () => {
     const request = tracer.request();
     request.slice(stages.launch, () => {

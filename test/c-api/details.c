@@ -125,6 +125,19 @@ static napi_value record_on(napi_env env, napi_callback_info info) {
   return make_integer(env, gpuspan_begin_under(&load, request, token));
 }
 
+/* (request, stream): a GPU slice with an attribute of each kind. Returns its token. */
+static napi_value record_gpu(napi_env env, napi_callback_info info) {
+  const call in = read_call(env, info);
+  const gpuspan_attribute both[] = {gpuspan_int(&bytes, 4096), gpuspan_double(&ratio, 0.5)};
+  const gpuspan_gpu_token token = gpuspan_gpu_begin(&load, big(&in, 0), (void*)(uintptr_t)big(&in, 1));
+  gpuspan_gpu_set(token, both, 2);
+  gpuspan_gpu_set_string(token, &peer, "decode-3");
+  gpuspan_gpu_set_text(token, &long_text, "cut here", 3);
+  gpuspan_gpu_set_bool(token, &last, 1);
+  gpuspan_gpu_end(token);
+  return make_integer(env, token);
+}
+
 /* (handle, start, end): one retroactive slice, and an event at its end. */
 static napi_value record_slice(napi_env env, napi_callback_info info) {
   const call in = read_call(env, info);
@@ -175,6 +188,7 @@ NAPI_MODULE_INIT() {
   define(env, exports, "nonsense", record_nonsense);
   define(env, exports, "recordOn", record_on);
   define(env, exports, "record", record_slice);
+  define(env, exports, "recordGpu", record_gpu);
   define(env, exports, "useOlderApi", use_older_api);
   define(env, exports, "useApi", use_api);
   define(env, exports, "minSize", min_size);

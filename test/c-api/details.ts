@@ -11,6 +11,8 @@ export interface Details {
   /** Everything with a request and a token that may be of no use; returns a token. */
   recordOn(request: bigint, token: number): number;
   record(request: bigint, start: bigint, end: bigint): void;
+  /** A GPU slice with an attribute of each kind; returns its token. */
+  recordGpu(request: bigint, stream: bigint): number;
   /** Takes only so many bytes of the table at an address. */
   useOlderApi(address: bigint, bytes: number): number;
   useApi(address: bigint): number;

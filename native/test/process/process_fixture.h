@@ -27,6 +27,7 @@ class ProcessTest : public ::testing::Test {
     ProcessOptions options;
     options.segment.ring_slots = 1024;
     options.segment.lanes = kLanes;
+    options.segment.request_ttl_millis = 600'000;
     options.device.choice = DeviceChoice::kNone;
     bool created = false;
     std::string error;

@@ -111,6 +111,34 @@ TEST_F(ThreadPoolTest, ThreadsOnOneRequestHaveAStayEach) {
   EXPECT_EQ(workers, kThreads);
 }
 
+// The owner's thread is JavaScript's to the C API: what started there is not native code's to end.
+TEST_F(ThreadPoolTest, LeavingTooOftenSparesARequestThatTookThePlaceOfAForgottenOne) {
+  std::barrier<> done(2);
+  gpuspan_request theirs = 0;
+  std::barrier<> started(2);
+  std::thread owner([&] {
+    gpuspan_start_thread("Owner");
+    theirs = start_request();
+    started.arrive_and_wait();
+    done.arrive_and_wait();
+    finish(theirs);
+  });
+  started.arrive_and_wait();
+  const gpuspan_request forgotten = gpuspan_adopt(theirs);
+  ASSERT_NE(forgotten, 0u);
+  recorder().expire(recorder().now() + 2 * segment().request_ttl());
+  const gpuspan_request ours = start_request();
+  ASSERT_EQ(handle_owner(ours), handle_owner(forgotten));
+  const uint64_t stale = lost_owners(Loss::kStale);
+  gpuspan_leave(forgotten);
+  gpuspan_leave(ours);
+  EXPECT_EQ(lost_owners(Loss::kStale) - stale, 2u);
+  EXPECT_NE(gpuspan_begin(&g_stage, ours), 0u);
+  finish(ours);
+  done.arrive_and_wait();
+  owner.join();
+}
+
 TEST_F(ThreadPoolTest, AThreadKeepsTheNameThatItStartedWith) {
   on_threads([&](uint32_t index) {
     ASSERT_EQ(gpuspan_start_thread(index == 0 ? nullptr : "First"), 1);
