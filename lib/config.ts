@@ -5,13 +5,14 @@
 import { isMainThread, threadId } from 'node:worker_threads';
 import type { NativeConfig, NativeIdentity } from './native';
 import { checkOptions, OPTION_CHECKS, type StartOptions } from './options';
+import { type NamedSampler, readSampler } from './sampler-names';
 import type { Level } from './stage';
 
 export interface Configuration {
   readonly enabled: boolean;
   /** Why not enabled; '' when it is. */
   readonly reason: string;
-  readonly level: Level;
+  readonly level: 0 | Level;
   /** `undefined`: every module. */
   readonly modules: ReadonlySet<string> | undefined;
   readonly native: NativeConfig;
@@ -20,6 +21,8 @@ export interface Configuration {
   readonly identity: NativeIdentity;
   readonly exitTimeoutMillis: number;
   readonly expandLevel: number;
+  /** What `OTEL_TRACES_SAMPLER` names, where it is not the default and no option names another. */
+  readonly sampler: NamedSampler | undefined;
   /** To be told once a process, whoever of its threads starts first. */
   readonly warnings: readonly string[];
 }
@@ -32,7 +35,6 @@ const DEFAULT_RING_SLOTS = 65_536;
 const DEFAULT_REQUEST_TTL_MILLIS = 600_000;
 const DEFAULT_EXIT_TIMEOUT_MILLIS = 500;
 const DEFAULT_EXPAND_LEVEL = 2;
-const SAMPLER = 'parentbased_always_on';
 
 /** @throws GpuspanError `GPUSPAN_OPTION`, with tracing on or off. */
 export function configure(options: unknown, env: Environment): Configuration {
@@ -47,7 +49,7 @@ export function configure(options: unknown, env: Environment): Configuration {
   return {
     enabled: reason === '',
     reason,
-    level: checked.level ?? (variables.integer('GPUSPAN_LEVEL', OPTION_CHECKS.level, DEFAULT_LEVEL) as Level),
+    level: checked.level ?? (variables.integer('GPUSPAN_LEVEL', OPTION_CHECKS.level, DEFAULT_LEVEL) as 0 | Level),
     modules: modules === undefined ? undefined : new Set(modules),
     native: {
       lanes: checked.lanes ?? variables.integer('GPUSPAN_LANES', OPTION_CHECKS.lanes, DEFAULT_LANES),
@@ -66,6 +68,7 @@ export function configure(options: unknown, env: Environment): Configuration {
     identity: identify(checked),
     exitTimeoutMillis: checked.exitTimeoutMillis ?? DEFAULT_EXIT_TIMEOUT_MILLIS,
     expandLevel: checked.expandLevel ?? DEFAULT_EXPAND_LEVEL,
+    sampler: reason === '' && checked.sampler === undefined ? readSampler(env, warnings) : undefined,
     warnings,
   };
 }
@@ -92,10 +95,6 @@ function warnAboutUnsupported(env: Environment, warnings: string[]): void {
   const file = env['GPUSPAN_FILE'];
   if (file)
     warnings.push(`GPUSPAN_FILE=${JSON.stringify(file)}: this version does not write Perfetto traces yet; ignored`);
-  const sampler = env['OTEL_TRACES_SAMPLER'];
-  if (sampler && sampler !== SAMPLER) {
-    warnings.push(`OTEL_TRACES_SAMPLER=${JSON.stringify(sampler)}: this version always samples as ${SAMPLER}; ignored`);
-  }
 }
 
 function identify({ worker = {} }: StartOptions): NativeIdentity {

@@ -11,6 +11,7 @@ import { Holders } from './holders';
 import { Loss, type LossReason } from './loss';
 import { type Native, NONE, SCRATCH } from './native';
 import { PayloadEncoder } from './payload-encoder';
+import type { SamplerLike } from './sampling';
 import { type Closing, closeLater, goesOn } from './scope';
 import { type Modules, Settings } from './settings';
 import type { EventKind, Level, Stage } from './stage';
@@ -49,8 +50,10 @@ export class Lane {
   constructor(
     readonly native: Native,
     scratch: ArrayBuffer,
-    level: Level,
+    level: 0 | Level,
     modules?: Modules,
+    /** Undefined: the parent decides, and what has none is recorded. */
+    readonly sampler?: SamplerLike,
   ) {
     this.settings = new Settings(native, level, modules);
     this.payload = new PayloadEncoder(native, scratch);

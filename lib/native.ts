@@ -15,6 +15,8 @@ export const NONE = 0xffff;
  * environment last followed them: call `settings(true)`, follow, call again.
  */
 export const ASK_AGAIN = 0xfffd;
+/** Added to the level for `requestStart`: the parent is a span of this process, so the root span is no server span. */
+export const LOCAL_PARENT = 0x100;
 
 /** Process-wide settings; the first `open` fixes them, later ones are ignored. */
 export interface NativeConfig {
@@ -151,6 +153,8 @@ export interface Native {
   settingsChanged(): boolean;
   /** For new requests of every thread of this process. */
   setLevel(level: 0 | Level): void;
+  /** Which of these names nobody in this process has declared a stage, event or request of. */
+  unknownModules(modules: readonly string[]): readonly string[];
   /** undefined: every one. Opens and closes the gates of native code's stages; returns names that nobody interned. */
   setModules(modules: readonly string[] | undefined): readonly string[];
   /** Whether nobody in the process asked with this topic before; for what is said once. Beyond 256 topics: false. */
@@ -166,6 +170,8 @@ export interface Native {
   requestLeave(request: number, bytes: number): void;
   requestFinish(request: number, bytes: number): void;
   /** Writes to scratch.previous what a carrier takes along. */
+  /** Writes SCRATCH.span: where a span of another library would hang below the request; 0: below its root span. */
+  requestSpan(request: number, token: number): void;
   requestLink(request: number): void;
   annotateRoot(owner: number, bytes: number): void;
   annotateWorker(owner: number, bytes: number): void;

@@ -3,6 +3,7 @@
 // What `start()` accepts: the type that users write and the table of checks behind it. The checks are the same with
 // tracing on and off, and serve the environment variables too (lib/config.ts).
 import { GpuspanError } from './errors';
+import type { SamplerLike } from './sampling';
 import { LEVELS, type Level } from './stage';
 
 /** The part of OpenTelemetry's SpanExporter that gpuspan calls; exporters of SDK 2.x and 3.x both fit. */
@@ -32,8 +33,13 @@ export interface StartOptions {
   /** Added to the OpenTelemetry Resource. */
   readonly resourceAttributes?: Readonly<Record<string, string | number | boolean>>;
   readonly worker?: WorkerOptions;
-  /** New requests record stages up to this level. Default `GPUSPAN_LEVEL`, else 2. */
-  readonly level?: Level;
+  /** New requests record stages up to this level; 0: none is recorded. Default `GPUSPAN_LEVEL`, else 2. */
+  readonly level?: 0 | Level;
+  /**
+   * Any OpenTelemetry sampler, asked once for each request that starts. Default: what `OTEL_TRACES_SAMPLER` names, else
+   * the parent decides, and what has none is recorded.
+   */
+  readonly sampler?: SamplerLike;
   /** Modules that record. Default `GPUSPAN_MODULES`, else all. */
   readonly modules?: readonly string[];
   /** Default `GPUSPAN_DEVICE`, else `auto`: CUDA if a device answers, else OpenCL. */
@@ -94,7 +100,11 @@ export const OPTION_CHECKS = {
     range: 'an object of strings, numbers and booleans',
   },
   worker: { accepts: isPlainObject, range: 'an object' },
-  level: { accepts: (value) => LEVELS.includes(value as Level), range: '1, 2, 3 or 4' },
+  level: { accepts: (value) => value === 0 || LEVELS.includes(value as Level), range: '0, 1, 2, 3 or 4' },
+  sampler: {
+    accepts: (value) => typeof value === 'object' && value !== null && hasMethod(value, 'shouldSample'),
+    range: 'an OpenTelemetry Sampler',
+  },
   modules: {
     accepts: (value) => Array.isArray(value) && value.every((name) => text.accepts(name)),
     range: 'an array of module names',

@@ -7,9 +7,10 @@ import type { Carrier } from './carrier';
 import type { HeaderSource } from './find-header';
 import { hexToWords } from './hex';
 import { CLOSED, type Lane } from './lane';
-import { ASK_AGAIN, NONE, SCRATCH } from './native';
+import { ASK_AGAIN, LOCAL_PARENT, NONE, SCRATCH } from './native';
 import { type Passing, PassingCarrier, PassingContext, PassingHeaders } from './passing';
 import { INERT_REQUEST, Request } from './request';
+import { askSampler, unsampledPosition } from './sampling';
 import type { TraceContext } from './trace-context';
 
 // Indices of 32-bit words in the scratch memory.
@@ -24,35 +25,66 @@ const DEFAULT_NAME = 'request';
 export interface RequestStart {
   readonly id: string | undefined;
   readonly name: string | undefined;
+  readonly module?: string | undefined;
   readonly parent: TraceContext | undefined;
   /** W3C baggage, to be handed on. */
   readonly baggage?: string | undefined;
   readonly attributes: Attributes | undefined;
 }
 
-/** A new request on this lane; inert, handing the caller's context through, when it is unsampled or has no room. */
-export function startRequest(lane: Lane, { id, name, parent, baggage, attributes }: RequestStart): Request {
-  if (parent !== undefined && !parent.sampled) return inertRequest(lane, parent, id, baggage);
-  if (!lane.settings.admits(undefined)) return inertRequest(lane, parent, id, baggage);
-  // The payload first: a getter among the attributes may itself record, and use the fixed places.
-  const payload = lane.payload.begin(OWNER_LIMIT);
-  if (name !== undefined && name !== DEFAULT_NAME) payload.name(name);
-  if (parent?.state !== undefined) payload.traceState(parent.state);
-  payload.attributes(id === undefined ? undefined : { rid: id });
-  const bytes = payload.attributes(attributes).finish();
-  lane.words.fill(0, TRACE, ROOT);
-  if (parent !== undefined) {
-    hexToWords(parent.traceId, lane.words, TRACE);
-    hexToWords(parent.spanId, lane.words, PARENT);
+/** A new request on this lane; inert, handing the caller's context through, when it is not recorded or has no room. */
+export function startRequest(lane: Lane, start: RequestStart): Request {
+  const { id, baggage, module, parent } = start;
+  const { settings, sampler } = lane;
+  // A sampler may count what it is asked.
+  if (sampler !== undefined) settings.catchUp();
+  if (!settings.admits(module)) return inertRequest(lane, parent, id, baggage);
+  const said =
+    sampler === undefined ? undefined : askSampler(sampler, start.name ?? DEFAULT_NAME, parent, givenTo(start));
+  if (said === undefined ? parent?.sampled === false : !said.sampled) {
+    return inertRequest(lane, said === undefined ? parent : unsampledPosition(said, parent), id, baggage);
   }
-  let owner = lane.native.requestStart(lane.settings.level, bytes);
+  const state = said === undefined ? parent?.state : said.state;
+  const bytes = encodeRoot(lane, start, state, said?.attributes);
+  placeIds(lane, parent, said?.traceId);
+  const local = parent?.local === true ? LOCAL_PARENT : 0;
+  let owner = lane.native.requestStart(settings.level | local, bytes);
   while (owner === ASK_AGAIN) {
-    lane.settings.follow();
-    if (!lane.settings.admits(undefined)) return inertRequest(lane, parent, id, baggage);
-    owner = lane.native.requestStart(lane.settings.level, bytes);
+    settings.follow();
+    if (!settings.admits(module)) return inertRequest(lane, parent, id, baggage);
+    owner = lane.native.requestStart(settings.level | local, bytes);
   }
   if (owner === NONE) return inertRequest(lane, parent, id, baggage);
-  return liveRequest(lane, owner, lane.settings.level, id, parent?.state, baggage, false);
+  return liveRequest(lane, owner, settings.level, id, state, baggage, false);
+}
+
+/** What a sampler is asked about. A copy: it is foreign code. */
+function givenTo({ id, attributes }: RequestStart): Attributes {
+  return { ...(id !== undefined && { rid: id }), ...attributes };
+}
+
+/** The length of the root span's payload. */
+function encodeRoot(
+  lane: Lane,
+  { id, name, module, attributes }: RequestStart,
+  state: string | undefined,
+  sampling: Attributes | undefined,
+): number {
+  const payload = lane.payload.begin(OWNER_LIMIT);
+  if (name !== undefined && name !== DEFAULT_NAME) payload.name(name);
+  if (state !== undefined) payload.traceState(state);
+  if (id !== undefined) payload.attributes({ rid: id });
+  if (module !== undefined) payload.attributes({ 'gpuspan.request.module': module });
+  return payload.attributes(attributes).attributes(sampling).finish();
+}
+
+/** After the payload: a getter among the attributes may itself record, and use the fixed places. */
+function placeIds({ words }: Lane, parent: TraceContext | undefined, traceId: string | undefined): void {
+  words.fill(0, TRACE, ROOT);
+  if (traceId !== undefined) hexToWords(traceId, words, TRACE);
+  if (parent === undefined) return;
+  hexToWords(parent.traceId, words, TRACE);
+  hexToWords(parent.spanId, words, PARENT);
 }
 
 /** A request from a checked carrier; inert, handing it through, when it is not to be recorded or there is no room. */

@@ -3,6 +3,7 @@
 // A request on this thread: what application code records with. Live, unsampled and inert requests are one class, so
 // that call sites stay monomorphic and tracing that is off costs one comparison. Made by the tracer; no method
 // throws, except that an error of the application's own callback passes through.
+import type { Context } from '@opentelemetry/api';
 import { type Attributes, OWNER_LIMIT } from './attributes';
 import type { Carrier } from './carrier';
 import { isCarrierId, makeCarrier } from './carrier-check';
@@ -12,6 +13,7 @@ import { wordsToHex } from './hex';
 import { CLOSED, type Lane, type Token } from './lane';
 import { Loss } from './loss';
 import { type Native, NONE, SCRATCH } from './native';
+import { libraryContext } from './parent';
 import type { Passing } from './passing';
 import { ERROR_BYTES } from './payload-encoder';
 import type { EventKind, Stage } from './stage';
@@ -40,6 +42,7 @@ const TRACE = SCRATCH.traceId / 4;
 const ROOT = SCRATCH.root / 4;
 const PREVIOUS = SCRATCH.previous / 4;
 const HANDLE = SCRATCH.handle / 4;
+const SPAN = SCRATCH.span / 4;
 /** A stage's place in the `where` of the addon's `begin`. */
 const STAGE_MASK = 0xffff;
 
@@ -220,10 +223,19 @@ export class Request {
    * root span, which is always exported; where nothing is recorded, the caller's own context is handed through.
    */
   headers(): Record<string, string> {
-    const context = this.context();
-    return this.ids === undefined || context === undefined
+    const position = this.position();
+    return this.ids === undefined || position === undefined
       ? (this.passing?.headers() ?? {})
-      : formatHeaders(context, this.baggage);
+      : formatHeaders(position, this.baggage);
+  }
+
+  /**
+   * An OpenTelemetry context, for spans of libraries: they become children of the slice of `token`, else of the innermost
+   * one open here, else of the worker or root span. The rest of it is the active context, and the request's baggage. Where
+   * nothing is recorded, they become children of the caller. Not for the hot path: it makes objects.
+   */
+  context(token?: Token): Context {
+    return libraryContext(this.innermost(token), this.baggage ?? this.passing?.headers()['baggage']);
   }
 
   /**
@@ -275,7 +287,7 @@ export class Request {
     return 0;
   }
 
-  private context(): TraceContext | undefined {
+  private position(): TraceContext | undefined {
     if (this.ids === undefined) return this.passing?.context();
     return {
       traceId: wordsToHex(this.ids, TRACE, 4),
@@ -283,6 +295,16 @@ export class Request {
       sampled: true,
       ...(this.state !== undefined && { state: this.state }),
     };
+  }
+
+  private innermost(token: Token | undefined): TraceContext | undefined {
+    const root = this.position();
+    if (root === undefined || this.ids === undefined) return root;
+    const local = { ...root, local: true };
+    if (this.where === CLOSED || this.lane === undefined) return local;
+    const { native, words } = this.lane;
+    native.requestSpan(this.where >>> 16, typeof token === 'number' ? token : 0);
+    return (words[SPAN]! | words[SPAN + 1]!) === 0 ? local : { ...local, spanId: wordsToHex(words, SPAN, 2) };
   }
 
   private link(): string | undefined {

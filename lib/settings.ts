@@ -8,6 +8,9 @@ import { OPTION_CHECKS, show } from './options';
 import { gateDeclarations, LEVELS, type Level } from './stage';
 import { warnOnce } from './warn';
 
+/** Modules of requests are few names in code; whoever makes them up at run time must not fill the dictionary. */
+const MAX_KNOWN = 64;
+
 /** Modules that are on; undefined: every one. */
 export type Modules = ReadonlySet<string> | undefined;
 
@@ -22,6 +25,8 @@ export class Settings {
   /** @internal As `level`. */
   modules: Modules;
   private readonly started: Values;
+  /** Modules of requests that the dictionary has: known, as those of stages are. */
+  private readonly known = new Set<string>();
 
   /** `level` and `modules`: what this environment started with, in force until somebody changes them. */
   constructor(
@@ -42,12 +47,17 @@ export class Settings {
     gateDeclarations(modules);
   }
 
+  /** As `follow`, if there is something to follow: for who acts on the values before the addon is asked. */
+  catchUp(): void {
+    if (this.native.settingsChanged()) this.follow();
+  }
+
   /** Whether a request may start here, as one of `module` where that is given. */
   admits(module: string | undefined): boolean {
+    if (module !== undefined && !this.known.has(module)) this.know(module);
     if (this.isOn(module)) return true;
     // Nothing that is inert asks the addon, so a change that turns it on would go unnoticed.
-    if (!this.native.settingsChanged()) return false;
-    this.follow();
+    this.catchUp();
     return this.isOn(module);
   }
 
@@ -70,6 +80,12 @@ export class Settings {
         `setModules: nobody in this process has declared a stage, event or request of module ${JSON.stringify(name)} yet; it is on as soon as somebody does`,
       );
     return unknown;
+  }
+
+  private know(module: string): void {
+    if (this.known.size >= MAX_KNOWN) return;
+    this.known.add(module);
+    this.native.intern('module', 0, 0, module);
   }
 
   private isOn(module: string | undefined): boolean {

@@ -12,9 +12,12 @@ import { loadPropagation } from './headers';
 import { Lane } from './lane';
 import { loadNative, type Native } from './native';
 import { checkOptions, type StartOptions } from './options';
+import { loadContexts } from './parent';
+import type { SamplerLike } from './sampling';
 import type { Delivery, DeliveryOptions } from './sinks/delivery';
 import { bindDeclarations } from './stage';
 import { Tracer } from './tracer';
+import { watchUnknownModules } from './unknown-modules';
 import { warn, warnOnce } from './warn';
 
 let started: { readonly tracer: Tracer; readonly options: StartOptions } | undefined;
@@ -40,7 +43,10 @@ export function start(options?: StartOptions): Tracer {
 /** Options that the second call leaves out are as the first said. */
 function compareOptions(first: StartOptions, second: StartOptions): void {
   for (const name of Object.keys(second) as (keyof StartOptions)[]) {
-    const same = name === 'exporter' ? first[name] === second[name] : isDeepStrictEqual(first[name], second[name]);
+    const same =
+      name === 'exporter' || name === 'sampler'
+        ? first[name] === second[name]
+        : isDeepStrictEqual(first[name], second[name]);
     if (same || second[name] === undefined) continue;
     throw new GpuspanError(
       'GPUSPAN_STARTED',
@@ -65,14 +71,21 @@ function startLive(configuration: Configuration, options: StartOptions): Tracer 
   const attached = attach(native, configuration);
   if (typeof attached === 'string') return inertBecause(attached);
   bindDeclarations(native, configuration.modules);
-  const lane = new Lane(native, attached.scratch, configuration.level, configuration.modules);
+  const sampler = options.sampler ?? namedSampler(configuration);
+  const lane = new Lane(native, attached.scratch, configuration.level, configuration.modules, sampler);
   watchForgotten(native, configuration.native.requestTtlMillis);
   const delivery = deliver(native, configuration, options);
   const { exitTimeoutMillis } = configuration;
+  if (isMainThread) watchUnknownModules(native, configuration.modules);
   const gpuWanted = configuration.native.device !== 'none';
   const tracer = new Tracer({ lane, delivery, exitTimeoutMillis, gpuWanted }, '');
   // The thread that requests arrive at, most likely: its first one should not wait for modules to load.
-  if (isMainThread) setImmediate(loadPropagation).unref();
+  if (isMainThread) {
+    setImmediate(() => {
+      loadPropagation();
+      loadContexts();
+    }).unref();
+  }
   // A worker_thread's `process` emits it too, when the thread ends by itself.
   process.on('exit', () => {
     tracer.closeAtExit();
@@ -115,6 +128,18 @@ function attach(
     // All lanes taken is a matter of load, not of code; a full folder that code asked for is.
     if (directoryFrom === 'option') throw fromNative(error);
     return messageOf(error);
+  }
+}
+
+// As the next, and only where a sampler is named. One that cannot be had is told; the default needs none.
+function namedSampler({ sampler }: Configuration): SamplerLike | undefined {
+  if (sampler === undefined) return undefined;
+  try {
+    const { makeSampler } = require('./otel/sampler') as typeof import('./otel/sampler');
+    return makeSampler(sampler.name, sampler.ratio);
+  } catch (error) {
+    warnOnce('sampler', `OTEL_TRACES_SAMPLER=${sampler.name} is ignored: ${messageOf(error)}`);
+    return undefined;
   }
 }
 

@@ -10,6 +10,8 @@ export interface TraceContext {
   readonly traceId: string;
   readonly spanId: string;
   readonly sampled: boolean;
+  /** The span is one of this process; absent: of another. */
+  readonly local?: boolean;
   readonly state?: string;
 }
 

@@ -11,9 +11,10 @@ import { CARRIER_REFUSALS, type CarrierRefusal, checkCarrier } from './carrier-c
 import type { HeaderSource } from './find-header';
 import { Gpu, openGpu } from './gpu';
 import { fromPerformance } from './performance-clock';
-import { readBaggage, readTraceContext } from './headers';
+import { readBaggage } from './headers';
 import type { Lane } from './lane';
 import type { GpuStats, NativeLaneStats } from './native';
+import { findParent, type ParentLike } from './parent';
 import { INERT_REQUEST, type Request } from './request';
 import { adoptRequest, inertRequest, passCarrier, passHeaders, startRequest } from './request-start';
 import { type Closing, closeLater, goesOn } from './scope';
@@ -29,8 +30,14 @@ export interface RequestOptions {
   readonly id?: string;
   /** Name of the root span, low in cardinality. Default `request`. */
   readonly name?: string;
+  /** Module that the request belongs to: while that is off, nothing of it is recorded, not even its root span. */
+  readonly module?: string;
   /** Incoming headers: the root span becomes a child of their `traceparent`, and is not recorded if that says so. */
   readonly headers?: HeaderSource;
+  /** Where the headers name no caller: an OpenTelemetry context, span or span context to begin below. Default: the active span. */
+  readonly parent?: ParentLike;
+  /** Begins a trace of its own, whatever headers, parent and the active span say. */
+  readonly root?: boolean;
   /** Attributes of the root span. */
   readonly attributes?: Attributes;
 }
@@ -81,6 +88,8 @@ export interface LiveTracer {
 
 /** How long a flush waits for GPU slices in flight; a launch that runs longer comes with a later flush. */
 const GPU_FLUSH_TIMEOUT_MILLIS = 2_000;
+
+const NO_OPTIONS: RequestOptions = {};
 
 const NO_STATS: TracerStats = {
   recorded: 0,
@@ -158,7 +167,8 @@ export class Tracer {
       return startRequest(lane, {
         id: toId(options?.id),
         name: typeof options?.name === 'string' && options.name !== '' ? options.name : undefined,
-        parent: readTraceContext(options?.headers),
+        module: toModule(options?.module),
+        parent: findParent(options ?? NO_OPTIONS),
         baggage: readBaggage(options?.headers),
         attributes: options?.attributes,
       });
@@ -306,6 +316,10 @@ export class Tracer {
 
 function closingOf(request: Request): Closing {
   return { done: () => request.finish(), failed: (error) => request.abort(error) };
+}
+
+function toModule(module: unknown): string | undefined {
+  return typeof module === 'string' && module !== '' ? module : undefined;
 }
 
 function toId(id: unknown): string | undefined {

@@ -22,7 +22,8 @@ namespace gpuspan {
 // What a request starts from, here or in an adopting thread.
 struct RequestOrigin {
   TraceId trace_id{};         // all zero: make a new one
-  uint64_t parent = 0;        // remote parent span of a new root; 0 none
+  uint64_t parent = 0;        // parent span of a new root; 0 none
+  bool remote_parent = true;  // `parent` is a span of another process
   uint64_t root_span_id = 0;  // adopted requests: the root written elsewhere; 0: start a root here
   uint64_t previous = 0;      // adopted requests: the slice that first-level slices link to
   uint8_t level = 2;          // 1..4
@@ -70,6 +71,10 @@ class Recorder {
   const OpenRequest& request(uint16_t request) const noexcept { return lane_.requests[request]; }
   // What a carrier takes along: the outermost open slice, else the last completed first-level slice, else 0.
   uint64_t link_for_carrier(uint16_t request) const noexcept;
+
+  // The span that spans of other libraries are children of: the named slice if the request has it open, else its
+  // innermost open one, else the worker span once that is sure to be written, else 0.
+  uint64_t position(uint16_t request, Token named) const noexcept;
 
   // Slices. 0: nothing was opened (and the loss counted).
   Token begin(uint16_t owner, uint16_t stage, Token parent = 0) noexcept;

@@ -52,7 +52,7 @@ uint16_t Recorder::start_entry(const RequestOrigin& origin, bool owns_root) noex
   store_release(request.previous, origin.previous);
   store_release(request.bottom, kNone);
   request.owns_root = owns_root ? 1 : 0;
-  request.root_flags = origin.parent != 0 ? kFlagRemoteParent : 0;
+  request.root_flags = origin.parent != 0 && origin.remote_parent ? kFlagRemoteParent : 0;
   request.root_parent = origin.parent;
   request.seen = clock_.now();
   request.root_start = owns_root ? request.seen : 0;
@@ -115,6 +115,15 @@ uint64_t Recorder::link_for_carrier(uint16_t index) const noexcept {
   const OpenRequest* const request = find_request(index);
   if (request == nullptr) return 0;
   return request->bottom != kNone ? lane_.slices[request->bottom].span_id : request->previous;
+}
+
+uint64_t Recorder::position(uint16_t index, Token named) const noexcept {
+  const OpenRequest* const request = find_request(index);
+  if (request == nullptr) return 0;
+  const OpenSlice* const slice = find_slice(named);
+  if (slice != nullptr && slice->owner == index) return slice->span_id;
+  if (request->top != kNone) return lane_.slices[request->top].span_id;
+  return request->worker_start != 0 ? request->worker_span_id : 0;
 }
 
 void Recorder::open_worker(OpenRequest& request, uint64_t now) noexcept {

@@ -41,17 +41,21 @@ void Settings::set_level(uint8_t level) {
   generation_.store(++values_.generation, std::memory_order_relaxed);
 }
 
-std::vector<std::string> Settings::set_modules(ModuleFilter modules, Dictionary& dictionary) {
+std::vector<std::string> unknown_names(const ModuleFilter& modules, const Dictionary& dictionary) {
   std::vector<std::string> unknown;
+  for (const std::string& name : modules.names) {
+    if (dictionary.find(EntryKind::kModule, 0, name) == 0) unknown.push_back(name);
+  }
+  return unknown;
+}
+
+std::vector<std::string> Settings::set_modules(ModuleFilter modules, Dictionary& dictionary) {
   const std::lock_guard lock(mutex_);
   values_.modules_set = true;
   values_.modules = std::move(modules);
   for (uint16_t id = 1; id < kDictionaryCapacity; ++id) set_gate(dictionary, id);
-  for (const std::string& name : values_.modules.names) {
-    if (dictionary.find(EntryKind::kModule, 0, name) == 0) unknown.push_back(name);
-  }
   generation_.store(++values_.generation, std::memory_order_relaxed);
-  return unknown;
+  return unknown_names(values_.modules, dictionary);
 }
 
 Settings::Values Settings::read() const {

@@ -25,6 +25,9 @@ struct ModuleFilter {
   bool allows(std::string_view module) const noexcept;
 };
 
+// The names that nobody has declared a stage or event of.
+std::vector<std::string> unknown_names(const ModuleFilter& modules, const Dictionary& dictionary);
+
 class Settings {
  public:
   struct Values {

@@ -19,6 +19,9 @@ void write_request(Environment& environment, const Recorder& recorder, uint16_t 
 // environment last followed them: TypeScript does, and asks again. Mirrored by ASK_AGAIN in lib/native.ts.
 constexpr uint32_t kAskAgain = 0xfffd;
 
+// Added to the level: the parent is a span of this process. Mirrored by LOCAL_PARENT in lib/native.ts.
+constexpr int32_t kLocalParent = 0x100;
+
 bool is_level(int32_t level) noexcept { return level >= 1 && level <= 4; }
 
 napi_value request_start(napi_env env, napi_callback_info info) {
@@ -29,8 +32,9 @@ napi_value request_start(napi_env env, napi_callback_info info) {
   int32_t level;
   Payload payload;
   uint16_t request = kNone;
-  if (recorder != nullptr && call.integer(0, &level) && is_level(level) && call.payload(1, &payload)) {
+  if (recorder != nullptr && call.integer(0, &level) && is_level(level & ~kLocalParent) && call.payload(1, &payload)) {
     RequestOrigin origin;
+    origin.remote_parent = (level & kLocalParent) == 0;
     origin.trace_id = call.environment().scratch_at<TraceId>(scratch::kTraceId);
     origin.parent = call.environment().scratch_at<uint64_t>(scratch::kParent);
     origin.level = static_cast<uint8_t>(level);
@@ -102,6 +106,20 @@ napi_value request_link(napi_env env, napi_callback_info info) {
   const uint16_t request = read_request(call, &payload);
   const uint64_t link = request == kNone ? 0 : call.recorder()->link_for_carrier(request);
   call.environment().set_scratch(scratch::kPrevious, link);
+  return nullptr;
+}
+
+// (request, token): where a child of another library would hang; see Recorder::position.
+napi_value request_span(napi_env env, napi_callback_info info) {
+  const Arguments<2> call(env, info);
+  int32_t request;
+  Token token = 0;
+  uint64_t span = 0;
+  if (call.recorder() != nullptr && call.integer(0, &request) && request >= 0 && request <= 0xffff) {
+    call.token(1, &token);
+    span = call.recorder()->position(static_cast<uint16_t>(request), token);
+  }
+  call.environment().set_scratch(scratch::kSpan, span);
   return nullptr;
 }
 
@@ -189,9 +207,10 @@ napi_value batch_end(napi_env env, napi_callback_info info) {
 }
 
 constexpr Binding kBindings[] = {
-    {"requestStart", request_start},     {"requestAdopt", request_adopt}, {"requestLeave", request_leave},
-    {"requestFinish", request_finish},   {"requestLink", request_link},   {"annotateRoot", annotate_root},
-    {"annotateWorker", annotate_worker}, {"batchDefine", batch_define},   {"batchEnd", batch_end},
+    {"requestStart", request_start},   {"requestAdopt", request_adopt},     {"requestLeave", request_leave},
+    {"requestFinish", request_finish}, {"requestLink", request_link},       {"requestSpan", request_span},
+    {"annotateRoot", annotate_root},   {"annotateWorker", annotate_worker}, {"batchDefine", batch_define},
+    {"batchEnd", batch_end},
 };
 
 }  // namespace

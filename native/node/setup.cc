@@ -224,6 +224,18 @@ Napi::Value set_modules(const Napi::CallbackInfo& call, Environment&) {
   return unknown;
 }
 
+Napi::Value unknown_modules(const Napi::CallbackInfo& call, Environment&) {
+  Segment* segment = Process::get().segment();
+  ModuleFilter modules;
+  if (segment == nullptr || !read_modules(call[0], &modules)) {
+    return fail(call.Env(), kBadArgument, "unknownModules takes an array of strings, and a segment must be open");
+  }
+  Napi::Array unknown = Napi::Array::New(call.Env());
+  uint32_t count = 0;
+  for (const std::string& name : unknown_names(modules, segment->dictionary())) unknown.Set(count++, name);
+  return unknown;
+}
+
 Napi::Value api_address(const Napi::CallbackInfo& call, Environment&) {
   return Napi::BigInt::New(call.Env(), static_cast<uint64_t>(reinterpret_cast<uintptr_t>(gpuspan_get_api_v1())));
 }
@@ -260,6 +272,7 @@ constexpr Binding kBindings[] = {
     {"settingsChanged", setup<settings_changed>},
     {"setLevel", setup<set_level>},
     {"setModules", setup<set_modules>},
+    {"unknownModules", setup<unknown_modules>},
     {"apiAddress", setup<api_address>},
     {"closeLane", setup<close_lane>},
     {"expireRequests", setup<expire_requests>},

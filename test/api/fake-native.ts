@@ -194,6 +194,12 @@ export class FakeNative {
     this.say('batchEnd', batch, this.items(bytes));
   }
 
+  unknownModules() {
+    return [];
+  }
+
+  requestSpan() {}
+
   expireRequests() {
     return true;
   }

@@ -4,7 +4,15 @@
 import { expect, it } from 'vitest';
 import { runProgram } from './child';
 
-const NAMES = ['GpuspanError', 'carrierFromHeader', 'carrierToHeader', 'defineEvents', 'defineStages', 'start'];
+const NAMES = [
+  'GpuspanError',
+  'carrierFromHeader',
+  'carrierToHeader',
+  'defineEvents',
+  'defineStages',
+  'levelHandler',
+  'start',
+];
 
 const MEMBERS = {
   tracer: [
@@ -34,6 +42,7 @@ const MEMBERS = {
     'begin',
     'beginGpu',
     'carrier',
+    'context',
     'end',
     'endGpu',
     'event',

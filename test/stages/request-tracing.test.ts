@@ -4,7 +4,7 @@
 // nothing, those that compare come out true, and trees are what was exported. One process, one tracer.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { start } from 'gpuspan';
+import { levelHandler, start } from 'gpuspan';
 import * as sglang from 'gpuspan/sglang';
 import * as stages from 'gpuspan/stages';
 import { type Receiver, query, startReceiver } from 'gpuspan/testing';
@@ -58,7 +58,19 @@ function preamble() {
   const [first, second] = [tracer.request(), tracer.request()];
   const batch = tracer.batch([first, second]);
   const queuedAt = tracer.now();
-  const given = { start, stages, tracer, request, first, second, batch, queuedAt, hit: true, traceparent: TRACEPARENT };
+  const given = {
+    levelHandler,
+    start,
+    stages,
+    tracer,
+    request,
+    first,
+    second,
+    batch,
+    queuedAt,
+    hit: true,
+    traceparent: TRACEPARENT,
+  };
   return { ...given, ...sglang };
 }
 

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Below which span a new request begins. Called once a request, on its thread; OpenTelemetry is loaded where tracing is
+// on and never where it is off. Nothing here throws.
+import type { Context } from '@opentelemetry/api';
+import type { HeaderSource } from './find-header';
+import { readTraceContext } from './headers';
+import type { ParentLike } from './otel/context';
+import type { TraceContext } from './trace-context';
+import { warnOnce } from './warn';
+
+export type { ParentLike } from './otel/context';
+
+/** The part of a request's options that says where it begins. */
+export interface ParentOptions {
+  readonly headers?: HeaderSource | undefined;
+  readonly parent?: ParentLike | undefined;
+  readonly root?: boolean | undefined;
+}
+
+/**
+ * The first that there is: with `root` none, the caller in `headers`, the span of `parent`, the active span of
+ * OpenTelemetry. What is malformed is as if it were not there.
+ */
+export function findParent({ headers, parent, root }: ParentOptions): TraceContext | undefined {
+  if (root === true) return undefined;
+  const caller = headers === undefined ? undefined : readTraceContext(headers);
+  if (caller !== undefined) return caller;
+  const contexts = loadContexts();
+  if (contexts === undefined) return undefined;
+  try {
+    return (parent === undefined ? undefined : contexts.parentPosition(parent)) ?? contexts.activePosition();
+  } catch {
+    return undefined; // A span or context of the application's threw.
+  }
+}
+
+/** An OpenTelemetry context at a position. @throws where OpenTelemetry's API, a peer dependency, is not installed. */
+export function libraryContext(position: TraceContext | undefined, baggage: string | undefined): Context {
+  const { contextAt } = require('./otel/context') as typeof import('./otel/context');
+  return contextAt(position, baggage);
+}
+
+let contexts: typeof import('./otel/context') | null | undefined;
+
+/** Undefined, and one warning, where OpenTelemetry's API, a peer dependency, is not installed. */
+export function loadContexts(): typeof import('./otel/context') | undefined {
+  if (contexts === undefined) {
+    try {
+      contexts = require('./otel/context') as typeof import('./otel/context');
+    } catch (error) {
+      contexts = null;
+      const reason = error instanceof Error ? error.message.split('\n', 1)[0] : String(error);
+      warnOnce('contexts', `OpenTelemetry's active spans are not seen: ${reason}`);
+    }
+  }
+  return contexts ?? undefined;
+}
