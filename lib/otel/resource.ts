@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import type { InstrumentationScope } from '@opentelemetry/core';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import type { Resource } from '@opentelemetry/resources';
+import { hostId } from './host-id';
 
 const { version } = require('../../package.json') as { version: string };
 
@@ -32,6 +33,7 @@ export function createResource(options: ResourceOptions, warn: (message: string)
     'process.runtime.name': 'nodejs',
     'process.runtime.version': process.versions.node,
     'host.name': hostname(),
+    'host.id': hostId(),
     'telemetry.sdk.name': 'gpuspan',
     'telemetry.sdk.language': 'nodejs',
     'telemetry.sdk.version': version,

@@ -140,6 +140,7 @@ describe('the resource', () => {
       'telemetry.sdk.language': 'nodejs',
       'telemetry.sdk.version': SCOPE.version,
       'host.name': expect.any(String),
+      'host.id': expect.stringMatching(/./),
     });
   });
 
@@ -151,6 +152,12 @@ describe('the resource', () => {
     const given = attributes({ serviceName: 'given', resourceAttributes: { region: 'us', rank: 3 } });
     expect(given).toMatchObject({ 'service.name': 'given', region: 'us', rank: 3 });
     expect(warnings).toEqual([]);
+  });
+
+  it('takes host.id as configured, in code before the variable', () => {
+    vi.stubEnv('OTEL_RESOURCE_ATTRIBUTES', 'host.id=from-list');
+    expect(attributes({})['host.id']).toBe('from-list');
+    expect(attributes({ resourceAttributes: { 'host.id': 'given' } })['host.id']).toBe('given');
   });
 
   it('warns about a list of attributes that cannot be read', () => {
