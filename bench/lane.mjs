@@ -24,7 +24,7 @@ export function openLane() {
     device: 'none',
     cudaLibrary: '',
   });
-  const ranks = { tpRank: -1, ppRank: -1, dpRank: -1, epRank: -1, gpuIndex: -1 };
+  const ranks = { tpRank: -1, ppRank: -1, dpRank: -1, epRank: -1, gpuIndex: -1, gpuUuid: '' };
   const { lane, scratch } = native.attach({ label: 'bench', threadId: 0, ...ranks });
   const module = native.intern('module', 0, 0, 'bench').id;
   const stage = native.intern('stage', module, 1, 'forward').id;

@@ -106,6 +106,7 @@ function identify({ worker = {} }: StartOptions): NativeIdentity {
     dpRank: worker.dpRank ?? -1,
     epRank: worker.epRank ?? -1,
     gpuIndex: worker.gpuIndex ?? -1,
+    gpuUuid: worker.gpuUuid ?? '',
   };
 }
 

@@ -43,6 +43,8 @@ export interface NativeIdentity {
   readonly epRank: number;
   /** -1 when not given. */
   readonly gpuIndex: number;
+  /** '' when not given. */
+  readonly gpuUuid: string;
 }
 
 export type EntryKind = 'module' | 'stage' | 'event' | 'key' | 'string';

@@ -25,6 +25,11 @@ export interface WorkerOptions {
   readonly epRank?: number;
   /** Index of the GPU that this worker drives, 0 to 65,535. */
   readonly gpuIndex?: number;
+  /**
+   * Its hardware UUID, as `nvidia-smi -L` tells it: `GPU-...` or `MIG-...`. Default: that of the device whose stream this
+   * thread opens first, where the device's library tells it.
+   */
+  readonly gpuUuid?: string;
 }
 
 /** Options of `start()`. They win over environment variables; only `GPUSPAN` enables. */
@@ -128,16 +133,19 @@ export const OPTION_CHECKS = {
   expandLevel: integer(0, 4),
 } as const satisfies Record<keyof StartOptions, Check>;
 
+const label: Check = {
+  accepts: (value) => text.accepts(value) && Buffer.byteLength(value as string) <= MAX_LABEL_BYTES,
+  range: `a string of 1 to ${MAX_LABEL_BYTES} bytes`,
+};
+
 const WORKER_CHECKS = {
-  label: {
-    accepts: (value) => text.accepts(value) && Buffer.byteLength(value as string) <= MAX_LABEL_BYTES,
-    range: `a string of 1 to ${MAX_LABEL_BYTES} bytes`,
-  },
+  label,
   tpRank: rank,
   ppRank: rank,
   dpRank: rank,
   epRank: rank,
   gpuIndex: integer(0, 65_535),
+  gpuUuid: label,
 } as const satisfies Record<keyof WorkerOptions, Check>;
 
 /**

@@ -25,6 +25,8 @@ export interface LaneIdentity {
   readonly dpRank: number;
   readonly epRank: number;
   readonly gpuIndex: number | undefined;
+  /** Dictionary id; 0 if unknown, which it may be at first. */
+  readonly gpuUuid: number;
 }
 
 const NOT_GIVEN = 0xffff_ffff;
@@ -111,7 +113,7 @@ export class LaneCursor {
     if (used <= this.header.ringSlots && passed <= used) {
       this.pending = used - passed;
       // With records pending the lane is not drained, so nobody can be claiming it: the identity is whole.
-      if (this.pending > 0) this.identity ??= parseIdentity(this.lane);
+      if (this.pending > 0) this.identify();
       return 0;
     }
     if (this.low === writtenLow && this.high === writtenHigh) return 0; // There already; nothing more is lost.
@@ -120,6 +122,12 @@ export class LaneCursor {
     const skipped = this.skippable(this.header.ringSlots);
     this.accounted += skipped;
     return skipped;
+  }
+
+  private identify(): void {
+    const known = this.identity;
+    if (known !== undefined && known.gpuUuid === view.getUint16(LANE.gpuUuid, true)) return;
+    this.identity = parseIdentity(this.lane);
   }
 
   private skippable(slots: number): number {
@@ -151,5 +159,6 @@ function parseIdentity(lane: number): LaneIdentity {
     dpRank: view.getInt16(LANE.dpRank, true),
     epRank: view.getInt16(LANE.epRank, true),
     gpuIndex: gpuIndex === NOT_GIVEN ? undefined : gpuIndex,
+    gpuUuid: view.getUint16(LANE.gpuUuid, true),
   });
 }

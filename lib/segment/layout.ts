@@ -77,6 +77,7 @@ export const LANE = {
   epRank: 408,
   kind: 410,
   gpuIndex: 412,
+  gpuUuid: 416,
   bytes: 640,
 } as const;
 

@@ -49,5 +49,6 @@ function describe(identity: LaneIdentity, dictionary: Dictionary): WorkerDescrip
   given('gpuspan.worker.dp_rank', identity.dpRank);
   given('gpuspan.worker.ep_rank', identity.epRank);
   given('gpuspan.worker.gpu_index', identity.gpuIndex);
+  if (identity.gpuUuid !== 0) attributes['gpu.uuid'] = dictionary.text(identity.gpuUuid);
   return { name, attributes };
 }

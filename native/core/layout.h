@@ -191,11 +191,13 @@ struct alignas(128) LaneHeader {
   int16_t tp_rank, pp_rank, dp_rank, ep_rank;  // -1: not given
   uint16_t kind;                               // 0 JavaScript, 1 native thread, 2 resolver
   uint32_t gpu_index;                          // ~0: not given
-  uint8_t pad2[92];
+  uint16_t gpu_uuid;  // dictionary id; 0: unknown. The producer may set it later, once: its first stream's device
+  uint8_t pad2[90];
   alignas(128) std::atomic<uint64_t> lost_owners[kLossCount];  // requests, batches: apart from slices
 };
 static_assert(sizeof(LaneHeader) == 640);
 static_assert(offsetof(LaneHeader, read) == 128 && offsetof(LaneHeader, lost) == 256);
+static_assert(offsetof(LaneHeader, gpu_index) == 412 && offsetof(LaneHeader, gpu_uuid) == 416);
 static_assert(offsetof(LaneHeader, state) == 384 && offsetof(LaneHeader, lost_owners) == 512);
 
 // ---- segment ---------------------------------------------------------------------------------------

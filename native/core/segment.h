@@ -37,6 +37,7 @@ struct LaneIdentity {
   uint16_t label = 0;
   int16_t tp_rank = -1, pp_rank = -1, dp_rank = -1, ep_rank = -1;
   uint32_t gpu_index = ~0u;
+  uint16_t gpu_uuid = 0;  // dictionary id
 };
 
 // A lane's parts in the mapping.

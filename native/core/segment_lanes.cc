@@ -30,6 +30,7 @@ void identify(const LaneIdentity& identity, LaneHeader* header) noexcept {
   store_release(header->ep_rank, identity.ep_rank);
   store_release(header->kind, identity.kind);
   store_release(header->gpu_index, identity.gpu_index);
+  store_release(header->gpu_uuid, identity.gpu_uuid);
 }
 
 }  // namespace
@@ -117,6 +118,7 @@ LaneIdentity Segment::identity(uint32_t index, uint32_t* tid) {
   identity.dp_rank = header.dp_rank;
   identity.ep_rank = header.ep_rank;
   identity.gpu_index = header.gpu_index;
+  identity.gpu_uuid = load_acquire(header.gpu_uuid);
   return identity;
 }
 

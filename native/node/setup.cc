@@ -131,11 +131,15 @@ Napi::Value attach(const Napi::CallbackInfo& call, Environment& environment) {
   identity.dp_rank = static_cast<int16_t>(options.integer("dpRank", -1, INT16_MAX));
   identity.ep_rank = static_cast<int16_t>(options.integer("epRank", -1, INT16_MAX));
   identity.gpu_index = static_cast<uint32_t>(options.integer("gpuIndex", -1, INT32_MAX));
+  const std::string gpu_uuid = options.text("gpuUuid");
   if (!options.problem().empty()) return fail(call.Env(), kBadArgument, options.problem());
   Segment* segment = Process::get().segment();
-  if (segment != nullptr && !label.empty()) {
-    identity.label = segment->dictionary().intern(EntryKind::kString, 0, 0, label).id;
-  }
+  const auto intern = [segment](const std::string& text) -> uint16_t {
+    if (segment == nullptr || text.empty()) return 0;
+    return segment->dictionary().intern(EntryKind::kString, 0, 0, text).id;
+  };
+  identity.label = intern(label);
+  identity.gpu_uuid = intern(gpu_uuid);
   std::string error;
   if (!environment.attach(identity, &error)) return fail(call.Env(), "GPUSPAN_LANE", error);
   const napi_value scratch = environment.scratch_buffer(call.Env());

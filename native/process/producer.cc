@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstdio>
 
+#include "../core/shared_field.h"
+
 namespace gpuspan {
 namespace {
 
@@ -14,6 +16,11 @@ void tell_refusal_once(const std::string& error) noexcept {
   static std::atomic<bool> told{false};
   if (told.exchange(true, std::memory_order_relaxed)) return;
   std::fprintf(stderr, "gpuspan: GPU slices of native code are lost: %s\n", error.c_str());
+}
+
+// Which GPU this worker drives, unless it was told: that of the first stream whose device is known.
+void learn_gpu(const LaneMemory& lane, const Stream& stream) noexcept {
+  if (lane.header->gpu_uuid == 0) store_release(lane.header->gpu_uuid, stream.device_uuid);
 }
 
 }  // namespace
@@ -57,6 +64,7 @@ Stream* Producer::open_stream(uint64_t handle, std::string* error) {
   Stream* stream = gpu->stream(handle, error);
   if (stream == nullptr) return nullptr;
   launcher->remember(stream);
+  learn_gpu(active_->lane(), *stream);
   if (streams_.size() <= stream->index) streams_.resize(stream->index + 1u);
   streams_[stream->index] = stream;
   return stream;

@@ -49,7 +49,7 @@ describe('values', () => {
         cudaLibrary: '',
       },
       directoryFrom: 'default',
-      identity: { threadId: 0, tpRank: -1, ppRank: -1, dpRank: -1, epRank: -1, gpuIndex: -1 },
+      identity: { threadId: 0, tpRank: -1, ppRank: -1, dpRank: -1, epRank: -1, gpuIndex: -1, gpuUuid: '' },
       exitTimeoutMillis: 500,
       expandLevel: 2,
     });
@@ -139,7 +139,17 @@ describe('options', () => {
 
   it.each([
     { serviceName: 'decoder' },
-    { worker: { label: 'DecodeWorker', tpRank: 0, ppRank: 1, dpRank: 2, epRank: 32_767, gpuIndex: 0 } },
+    {
+      worker: {
+        label: 'DecodeWorker',
+        tpRank: 0,
+        ppRank: 1,
+        dpRank: 2,
+        epRank: 32_767,
+        gpuIndex: 0,
+        gpuUuid: 'GPU-01234567',
+      },
+    },
     { exporter },
     { resourceAttributes: { a: 'b', c: 1, d: true } },
     { level: undefined },

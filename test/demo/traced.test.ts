@@ -227,6 +227,14 @@ describe('the demo on the simulated CUDA device', () => {
     expectStageTable(run, 'GPU (simulated CUDA driver)');
     expectOneTraceARequest(run);
     expectGpuSlicesInPlace(run.spans, 'simulated');
+    const uuids = (spans: readonly ReceivedSpan[]) => new Set(spans.map(({ attributes }) => attributes['gpu.uuid']));
+    // The worker's start comes before its first launch.
+    const launching = run.spans.filter(
+      ({ name, parentSpanId }) =>
+        name === 'DecodeWorker' && run.spans.some((span) => span.name === ROOT && span.spanId === parentSpanId),
+    );
+    expect(uuids(launching)).toEqual(uuids(run.spans.filter(isGpu)));
+    expect([...uuids(launching)]).toEqual([expect.stringMatching(/^GPU-/)]);
   });
 
   it('records the copies to and from the device at level 3, and counts the steps of each member', async () => {

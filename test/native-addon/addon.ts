@@ -27,6 +27,7 @@ export const IDENTITY: NativeIdentity = {
   dpRank: -1,
   epRank: -1,
   gpuIndex: -1,
+  gpuUuid: '',
 };
 
 export function loadAddon(): Native {

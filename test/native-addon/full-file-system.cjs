@@ -20,7 +20,7 @@ native.open({
   device: 'none',
   cudaLibrary: '',
 });
-const ranks = { tpRank: -1, ppRank: -1, dpRank: -1, epRank: -1, gpuIndex: -1 };
+const ranks = { tpRank: -1, ppRank: -1, dpRank: -1, epRank: -1, gpuIndex: -1, gpuUuid: '' };
 native.attach({ label: 'main', threadId: 0, ...ranks });
 
 /** Whether the file system is full now. */

@@ -76,6 +76,7 @@ describe('after open', () => {
     ['threadId', 'one'],
     ['tpRank', 1e9],
     ['gpuIndex', -2],
+    ['gpuUuid', 7],
   ])('refuses an identity with %s %j', (name, value) => {
     expect(() => native.attach({ ...IDENTITY, [name]: value })).toThrow(option);
   });

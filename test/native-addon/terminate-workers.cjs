@@ -25,6 +25,7 @@ const identity = (threadId) => ({
   dpRank: -1,
   epRank: -1,
   gpuIndex: -1,
+  gpuUuid: '',
 });
 
 function record() {

@@ -43,6 +43,7 @@ export interface TestIdentity {
   ranks?: readonly [number, number, number, number];
   kind?: number;
   gpuIndex?: number;
+  gpuUuid?: number;
 }
 
 export interface TestMember {
@@ -154,6 +155,7 @@ export class SegmentBuilder {
     (identity.ranks ?? [-1, -1, -1, -1]).forEach((rank, index) => this.bytes.writeInt16LE(rank, at + 402 + index * 2));
     this.bytes.writeUInt16LE(identity.kind ?? 0, at + 410);
     this.bytes.writeUInt32LE(identity.gpuIndex ?? 0xffff_ffff, at + 412);
+    this.bytes.writeUInt16LE(identity.gpuUuid ?? 0, at + 416);
     this.bytes.writeUInt32LE(1, at + 384);
   }
 

@@ -19,7 +19,7 @@ const RING_SLOTS = 64;
 
 function everything(): SegmentBuilder {
   const segment = buildSegment({ lanes: LANES, ringSlots: RING_SLOTS, clock: 2, firstPosition: 2n ** 32n - 9n });
-  segment.claim(1, { label: segment.name(5, 'label'), ranks: [0, 1, 2, 3], gpuIndex: 1 });
+  segment.claim(1, { label: segment.name(5, 'label'), ranks: [0, 1, 2, 3], gpuIndex: 1, gpuUuid: 2 });
   segment.claim(2, { kind: 2 });
   const stage = segment.stage('stage', 1);
   const event = segment.name(3, 'event', 1);

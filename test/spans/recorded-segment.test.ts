@@ -47,7 +47,9 @@ beforeAll(() => {
     cudaLibrary: '',
   });
   const ranks = { tpRank: 1, ppRank: -1, dpRank: 0, epRank: -1 };
-  scratch = new Uint8Array(native.attach({ label: 'DecodeWorker', threadId: 0, ...ranks, gpuIndex: 2 }).scratch);
+  scratch = new Uint8Array(
+    native.attach({ label: 'DecodeWorker', threadId: 0, ...ranks, gpuIndex: 2, gpuUuid: 'GPU-2' }).scratch,
+  );
   const module = native.intern('module', 0, 0, 'test').id;
   for (const [name, level] of [
     ['prefill', 1],

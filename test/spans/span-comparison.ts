@@ -149,7 +149,9 @@ export function expandedSpans(spans: readonly GpuspanSpan[]): MemberSpan[] {
 
 /** Without what does not come from the record: the worker's and the batch's own. */
 function ownAttributes(span: GpuspanSpan): Record<string, unknown> {
-  const isOwn = ([name]: [string, unknown]) => !/^(gpuspan\.(worker|batch)\.|thread\.id$)/.test(name);
+  const others =
+    'gpuspan.worker.kind' in span.attributes ? /^(gpuspan\.worker\.|thread\.id$|gpu\.uuid$)/ : /^gpuspan\.batch\./;
+  const isOwn = ([name]: [string, unknown]) => !others.test(name);
   return Object.fromEntries(Object.entries(withoutTimes(span.attributes)).filter(isOwn));
 }
 

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 import { payload } from '../segment/payload-builder';
 import { Flag, Kind, TRACE } from '../segment/segment-builder';
-import { buildSegment, EPOCH, hex, nanos, readAll, RESOURCE, SCOPE } from './span-fixture';
+import { buildSegment, EPOCH, hex, nanos, pipelineOver, readAll, RESOURCE, SCOPE } from './span-fixture';
 
 describe('a host slice', () => {
   test('is a span named after its stage, in its trace, under its parent, at its times', () => {
@@ -189,7 +189,8 @@ describe('a worker span', () => {
   test('is named by the label and says who worked', () => {
     const segment = buildSegment();
     const label = segment.name(5, 'DecodeWorker');
-    segment.claim(1, { tid: 77, threadId: 3, label, ranks: [1, 0, -1, 2], gpuIndex: 5 });
+    const gpuUuid = segment.name(5, 'GPU-5');
+    segment.claim(1, { tid: 77, threadId: 3, label, ranks: [1, 0, -1, 2], gpuIndex: 5, gpuUuid });
     segment.append(1, { kind: Kind.worker, parent: 4n, owner: { lane: 1, level: 2 } });
     const [span] = readAll(segment);
     expect(span!.name).toBe('DecodeWorker');
@@ -202,9 +203,21 @@ describe('a worker span', () => {
       'gpuspan.worker.pp_rank': 0,
       'gpuspan.worker.ep_rank': 2,
       'gpuspan.worker.gpu_index': 5,
+      'gpu.uuid': 'GPU-5',
       'gpuspan.request.level': 2,
       'thread.id': 77,
     });
+  });
+
+  test('has the UUID of a GPU that its thread came to know later', () => {
+    const segment = buildSegment();
+    const pipeline = pipelineOver(segment);
+    segment.append(0, { kind: Kind.worker });
+    const before = pipeline.read(10)!.spans[0]!;
+    segment.bytes.writeUInt16LE(segment.name(5, 'GPU-0'), segment.lane(0) + 416);
+    segment.append(0, { kind: Kind.worker });
+    const after = pipeline.read(10)!.spans[0]!;
+    expect([before.attributes['gpu.uuid'], after.attributes['gpu.uuid']]).toEqual([undefined, 'GPU-0']);
   });
 
   test('is named worker when there is no label', () => {

@@ -30,6 +30,7 @@ TEST_F(LanesTest, WritesWhoClaimedALane) {
   identity.tp_rank = 1;
   identity.ep_rank = 4;
   identity.gpu_index = 2;
+  identity.gpu_uuid = 11;
   LaneMemory lane;
   std::string error;
   ASSERT_TRUE(segment_->claim_lane(identity, &lane, &error)) << error;
@@ -38,6 +39,7 @@ TEST_F(LanesTest, WritesWhoClaimedALane) {
   EXPECT_EQ(reader_->value<uint32_t>(at + 388), 1u);
   EXPECT_EQ(reader_->value<uint32_t>(at + 392), static_cast<uint32_t>(gettid()));
   EXPECT_EQ(reader_->value<int32_t>(at + 396), 7);
+  EXPECT_EQ(reader_->value<uint16_t>(at + 416), 11u);
   EXPECT_EQ(reader_->value<uint16_t>(at + 400), 9);
   EXPECT_EQ(reader_->value<int16_t>(at + 402), 1);
   EXPECT_EQ(reader_->value<int16_t>(at + 404), -1);
@@ -121,7 +123,8 @@ LaneIdentity identity_of(uint16_t n) {
           .pp_rank = rank,
           .dp_rank = rank,
           .ep_rank = rank,
-          .gpu_index = n};
+          .gpu_index = n,
+          .gpu_uuid = n};
 }
 
 // The identity part of a lane's header as a reader copies it; false while a claim writes it.
@@ -143,6 +146,7 @@ TEST_F(LanesTest, NeverShowsAMixtureOfTwoIdentities) {
     ASSERT_EQ(lane.index, 1u);
     uint32_t tid;
     EXPECT_EQ(segment_->identity(1, &tid).gpu_index, n);
+    EXPECT_EQ(segment_->identity(1, &tid).gpu_uuid, n);
     EXPECT_EQ(tid, static_cast<uint32_t>(gettid()));
     segment_->orphan_lane(1);
   };
