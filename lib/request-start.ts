@@ -5,7 +5,7 @@
 import { type Attributes, OWNER_LIMIT } from './attributes';
 import type { Carrier } from './carrier';
 import type { HeaderSource } from './find-header';
-import { hexToWords } from './hex';
+import { parseId } from './hex';
 import { CLOSED, type Lane } from './lane';
 import { ASK_AGAIN, LOCAL_PARENT, NONE, SCRATCH } from './native';
 import { type Passing, PassingCarrier, PassingContext, PassingHeaders } from './passing';
@@ -17,7 +17,6 @@ import type { TraceContext } from './trace-context';
 const TRACE = SCRATCH.traceId / 4;
 const PARENT = SCRATCH.parent / 4;
 const ROOT = SCRATCH.root / 4;
-const PREVIOUS = SCRATCH.previous / 4;
 const ID_WORDS = SCRATCH.span / 4;
 const DEFAULT_NAME = 'request';
 
@@ -81,21 +80,19 @@ function encodeRoot(
 /** After the payload: a getter among the attributes may itself record, and use the fixed places. */
 function placeIds({ words }: Lane, parent: TraceContext | undefined, traceId: string | undefined): void {
   words.fill(0, TRACE, ROOT);
-  if (traceId !== undefined) hexToWords(traceId, words, TRACE);
+  if (traceId !== undefined) parseId(traceId, 32, words, TRACE);
   if (parent === undefined) return;
-  hexToWords(parent.traceId, words, TRACE);
-  hexToWords(parent.spanId, words, PARENT);
+  parseId(parent.traceId, 32, words, TRACE);
+  parseId(parent.spanId, 16, words, PARENT);
 }
 
-/** A request from a checked carrier; inert, handing it through, when it is not to be recorded or there is no room. */
+/**
+ * A request from a checked carrier, whose ids `checkCarrier` has written to the lane's words; inert, handing it through,
+ * when it is not to be recorded or there is no room.
+ */
 export function adoptRequest(lane: Lane, carrier: Carrier): Request {
-  const { words } = lane;
   const { level, id, state, baggage } = carrier;
   if (carrier.flags === 0 || level === 0) return passingRequest(new PassingCarrier(carrier), lane);
-  hexToWords(carrier.trace, words, TRACE);
-  hexToWords(carrier.root, words, ROOT);
-  words[PREVIOUS] = words[PREVIOUS + 1] = 0;
-  if (carrier.link !== undefined) hexToWords(carrier.link, words, PREVIOUS);
   let owner = lane.native.requestAdopt(level);
   while (owner === ASK_AGAIN) {
     lane.settings.follow();
@@ -132,15 +129,7 @@ function liveRequest(
   baggage: string | undefined,
   adopted: boolean,
 ): Request {
-  const request = new Request({
-    level,
-    where: owner << 16,
-    lane,
-    ids: lane.words.slice(0, ID_WORDS),
-    adopted,
-    ...(id !== undefined && { id }),
-    ...(state !== undefined && { state }),
-    ...(baggage !== undefined && { baggage }),
-  });
+  const ids = lane.words.slice(0, ID_WORDS);
+  const request = new Request({ level, where: owner << 16, lane, ids, adopted, id, state, baggage });
   return lane.holders.take(owner, request);
 }

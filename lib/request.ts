@@ -9,7 +9,7 @@ import type { Carrier } from './carrier';
 import { isCarrierId, makeCarrier } from './carrier-check';
 import type { EventOptions } from './event-options';
 import type { GpuStream } from './gpu';
-import { wordsToHex } from './hex';
+import { spanIdOf, traceIdOf } from './hex';
 import { CLOSED, type Lane, type Token } from './lane';
 import { Loss } from './loss';
 import { type Native, NONE, SCRATCH } from './native';
@@ -31,9 +31,9 @@ interface Parts {
   readonly lane?: Lane;
   readonly ids?: Int32Array;
   readonly passing?: Passing;
-  readonly id?: string;
-  readonly state?: string;
-  readonly baggage?: string;
+  readonly id?: string | undefined;
+  readonly state?: string | undefined;
+  readonly baggage?: string | undefined;
   readonly adopted?: boolean;
 }
 
@@ -214,8 +214,8 @@ export class Request {
     const { ids } = this;
     if (ids === undefined) return this.passing?.carrier();
     const id = isCarrierId(this.id) ? this.id : undefined;
-    const trace = wordsToHex(ids, TRACE, 4);
-    return makeCarrier(trace, wordsToHex(ids, ROOT, 2), this.link(), this.level, 1, id, this.state, this.baggage);
+    const trace = traceIdOf(ids, TRACE);
+    return makeCarrier(trace, spanIdOf(ids, ROOT), this.link(), this.level, 1, id, this.state, this.baggage);
   }
 
   /**
@@ -290,8 +290,8 @@ export class Request {
   private position(): TraceContext | undefined {
     if (this.ids === undefined) return this.passing?.context();
     return {
-      traceId: wordsToHex(this.ids, TRACE, 4),
-      spanId: wordsToHex(this.ids, ROOT, 2),
+      traceId: traceIdOf(this.ids, TRACE),
+      spanId: spanIdOf(this.ids, ROOT),
       sampled: true,
       ...(this.state !== undefined && { state: this.state }),
     };
@@ -304,14 +304,14 @@ export class Request {
     if (this.where === CLOSED || this.lane === undefined) return local;
     const { native, words } = this.lane;
     native.requestSpan(this.where >>> 16, typeof token === 'number' ? token : 0);
-    return (words[SPAN]! | words[SPAN + 1]!) === 0 ? local : { ...local, spanId: wordsToHex(words, SPAN, 2) };
+    return (words[SPAN]! | words[SPAN + 1]!) === 0 ? local : { ...local, spanId: spanIdOf(words, SPAN) };
   }
 
   private link(): string | undefined {
     if (this.where === CLOSED || this.lane === undefined) return this.lastLink;
     const { native, words } = this.lane;
     native.requestLink(this.where >>> 16);
-    return (words[PREVIOUS]! | words[PREVIOUS + 1]!) === 0 ? this.lastLink : wordsToHex(words, PREVIOUS, 2);
+    return (words[PREVIOUS]! | words[PREVIOUS + 1]!) === 0 ? this.lastLink : spanIdOf(words, PREVIOUS);
   }
 
   /** The owner index to end, or NONE; with `forGood` no later call reaches an owner that has taken its place. */

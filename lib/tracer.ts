@@ -208,7 +208,7 @@ export class Tracer {
     if (lane === undefined) return passCarrier(carrier);
     // The sender's tracing is off.
     if (carrier === undefined || carrier === null) return inertRequest(lane, undefined);
-    const checked = checkCarrier(carrier);
+    const checked = checkCarrier(carrier, lane.words);
     if (typeof checked !== 'string') return adoptRequest(lane, checked);
     lane.refusedCarriers.set(checked, (lane.refusedCarriers.get(checked) ?? 0) + 1);
     warnOnce(

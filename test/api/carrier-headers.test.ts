@@ -196,7 +196,7 @@ it('needs neither the addon nor OpenTelemetry, nor GPUSPAN', async () => {
   expect(output).toEqual({
     same: true,
     passed: true,
-    loaded: ['carrier-check.js', 'carrier.js', 'find-header.js', 'trace-context.js'],
+    loaded: ['carrier-check.js', 'carrier.js', 'find-header.js', 'hex.js', 'trace-context.js'],
     mapped: false,
   });
 });

@@ -4,9 +4,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Carrier } from '../../lib/carrier';
-import { type CarrierRefusal, checkCarrier } from '../../lib/carrier-check';
+import { CARRIER_WORDS, type CarrierRefusal, checkCarrier } from '../../lib/carrier-check';
 import { findHeader } from '../../lib/find-header';
-import { hexToWords, wordsToHex } from '../../lib/hex';
+import { SCRATCH } from '../../lib/native';
+import { parseId, spanIdOf, traceIdOf } from '../../lib/hex';
 import { parseBaggage, parseTraceHeaders } from '../../lib/otel/propagation';
 import { formatHeaders } from '../../lib/trace-context';
 
@@ -93,9 +94,40 @@ describe('a carrier', () => {
 
   it('has ids whose hexadecimal form lists bytes in memory order', () => {
     const words = new Int32Array(4);
-    hexToWords(GOOD.trace, words, 0);
+    expect(parseId(GOOD.trace, 32, words, 0)).toBe(true);
     expect(Buffer.from(words.buffer).toString('hex')).toBe(GOOD.trace);
-    expect(wordsToHex(words, 0, 4)).toBe(GOOD.trace);
+    expect([traceIdOf(words, 0), spanIdOf(words, 2)]).toEqual([GOOD.trace, GOOD.trace.slice(16)]);
+  });
+
+  it('takes as an id what the regular expression of W3C takes, and nothing else', () => {
+    const unit = fc.oneof(
+      fc.constantFrom(...'0123456789abcdef'),
+      fc.constantFrom('A', 'g', '/', ':', '`', '\u0130', '\u00b0'),
+    );
+    const words = new Int32Array(4);
+    const id = fc.oneof(
+      { weight: 1, arbitrary: fc.string({ unit, minLength: 15, maxLength: 17 }) },
+      {
+        weight: 2,
+        arbitrary: fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 16, maxLength: 16 }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.constantFrom('0'.repeat(16), `${'0'.repeat(15)}1`, 7, null, undefined, ['a'.repeat(16)]),
+      },
+    );
+    fc.assert(
+      fc.property(id, (given) => {
+        const good = typeof given === 'string' && /^(?!0{16})[0-9a-f]{16}$/.test(given);
+        expect(parseId(given, 16, words, 1)).toBe(good);
+        if (good) expect(spanIdOf(words, 1)).toBe(given);
+      }),
+    );
+  });
+
+  it('has its ids where the addon reads them', () => {
+    const { traceId, root, previous } = SCRATCH;
+    expect(CARRIER_WORDS).toMatchObject({ trace: traceId / 4, root: root / 4, link: previous / 4 });
   });
 });
 

@@ -219,6 +219,7 @@ describe('the entry gpuspan/sglang', () => {
     expect(stderr).toBe('');
     expect(output).toEqual([
       'carrier-check.js',
+      'hex.js',
       'lossless-json/lib/umd/lossless-json.js',
       'sglang/exact-json.js',
       'sglang/header.js',
