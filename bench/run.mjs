@@ -31,7 +31,7 @@ const IDS = [
   ...['next', 'event', 'event2', 'numbers', 'numbers.otel', 'string', 'scope', 'wrap', 'past'].map(
     (id) => `record.${id}`,
   ),
-  ...['batch64.define', 'batch64.slice'],
+  ...['batch64.define', 'batch64.slice', 'batch256.column'],
   ...[
     'gpu.own',
     'gpu.cuda.launch',
@@ -39,6 +39,9 @@ const IDS = [
     'gpu.cuda.resolver',
     'gpu.cuda.idle',
     'carrier',
+    'carrier.threads',
+    'carrier.processes',
+    'carrier.header',
     'read.span',
     'bytes.slice',
     'bytes.lane',
