@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which TypeScript may import which: sinks -> spans -> timeline -> segment, OpenTelemetry at run time in lib/otel/
+// Which TypeScript may import which: sinks -> otlp -> spans -> timeline -> segment, OpenTelemetry at run time in lib/otel/
 // alone, the addon's loader in lib/native.ts alone. Run by scripts/lint.mjs; test/repository/ proves that it fires.
 const layer = (name) => `^lib/${name}/`;
 
@@ -23,6 +23,12 @@ module.exports = {
       severity: 'error',
       from: { path: layer('spans') },
       to: { path: '^lib/', pathNot: [layer('(segment|timeline|spans)')], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'otlp-knows-spans-and-what-they-know',
+      severity: 'error',
+      from: { path: layer('otlp') },
+      to: { path: '^lib/', pathNot: [layer('(segment|timeline|spans|otlp)')] },
     },
     {
       name: 'sinks-know-no-tracer',

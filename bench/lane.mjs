@@ -11,7 +11,7 @@ export const SLOT_BYTES = 64;
 
 /** The process's segment, this thread's lane and one request in it. */
 export function openLane() {
-  const { loadNative, NONE } = require('../dist/native.js');
+  const { loadNative, NONE, SCRATCH } = require('../dist/native.js');
   const loaded = loadNative();
   if (!('native' in loaded)) throw new Error(`no addon: ${loaded.reason}`);
   const { native } = loaded;
@@ -31,20 +31,31 @@ export function openLane() {
   new Uint8Array(scratch).fill(0, 0, 64);
   const request = native.requestStart(2, 0);
   if (request === NONE) throw new Error('no room for a request');
-  return { native, lane, where: (request << 16) | stage };
+  const view = new DataView(scratch);
+  /** Has `write(view, at)` write payload items where `endWith` takes them; returns what it returns. */
+  const writePayload = (write) => write(view, SCRATCH.payload);
+  return { native, lane, where: (request << 16) | stage, writePayload };
 }
 
-/** The pipeline that every sink reads through, over the live segment. */
-export function openPipeline(native) {
+function openAs(Pipeline, native) {
   const { LiveSource } = require('../dist/segment/live-source.js');
-  const { SpanPipeline } = require('../dist/spans/pipeline.js');
   const { resourceFromAttributes } = require('@opentelemetry/resources');
   const resource = resourceFromAttributes({ 'service.name': 'bench' });
-  return new SpanPipeline(new LiveSource(native), {
+  return new Pipeline(new LiveSource(native), {
     resource,
     scope: { name: 'gpuspan', version: '0' },
     expandLevel: 2,
   });
+}
+
+/** The pipeline whose spans are objects, over the live segment. */
+export function openPipeline(native) {
+  return openAs(require('../dist/spans/pipeline.js').SpanPipeline, native);
+}
+
+/** The one whose spans are OTLP requests. */
+export function openOtlpPipeline(native) {
+  return openAs(require('../dist/otlp/pipeline.js').OtlpPipeline, native);
 }
 
 /** Marks as read what the pipeline has read. */

@@ -23,6 +23,7 @@ const QUESTIONS = {
   batch: { on: true },
   carrier: { on: true },
   read: { on: true },
+  otlp: { on: true },
   bytes: { on: true },
 };
 /** The order of the table. */
@@ -43,11 +44,18 @@ const IDS = [
     'carrier.processes',
     'carrier.header',
     'read.span',
+    'otlp.slice',
+    'otlp.numbers',
     'bytes.slice',
     'bytes.lane',
   ],
 ];
-const PEERS = ['@opentelemetry/api', '@opentelemetry/core', '@opentelemetry/sdk-trace-base'];
+const PEERS = [
+  '@opentelemetry/api',
+  '@opentelemetry/core',
+  '@opentelemetry/sdk-trace-base',
+  '@opentelemetry/otlp-transformer',
+];
 
 function environment({ on }, quick) {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(GPUSPAN|OTEL_)/.test(name));

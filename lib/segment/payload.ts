@@ -127,21 +127,7 @@ export class Payload {
 
   /** The value of a column for one member, undefined when there is none. */
   columnValue(column: PayloadColumn, member: number): number | undefined {
-    if (member >= column.count) return undefined;
-    const at = column.offset + member * column.width;
-    if (column.base !== undefined) {
-      return column.base + (column.width === 1 ? this.view.getUint8(at) : this.view.getUint16(at, true));
-    }
-    switch (column.width) {
-      case 1:
-        return this.view.getInt8(at);
-      case 2:
-        return this.view.getInt16(at, true);
-      case 4:
-        return this.view.getInt32(at, true);
-      default:
-        return this.view.getFloat64(at, true);
-    }
+    return columnValue(this.view, column, member);
   }
 
   private clear(): void {
@@ -362,6 +348,27 @@ export class Payload {
     if (!this.has(length)) return undefined;
     this.at += length;
     return this.bytes.utf8Slice(this.at - length, this.at);
+  }
+}
+
+/** The value for one member in the reader's bytes, undefined when there is none. */
+export function columnValue(
+  view: DataView,
+  { width, base, count, offset }: Omit<PayloadColumn, 'key'>,
+  member: number,
+): number | undefined {
+  if (member >= count) return undefined;
+  const at = offset + member * width;
+  if (base !== undefined) return base + (width === 1 ? view.getUint8(at) : view.getUint16(at, true));
+  switch (width) {
+    case 1:
+      return view.getInt8(at);
+    case 2:
+      return view.getInt16(at, true);
+    case 4:
+      return view.getInt32(at, true);
+    default:
+      return view.getFloat64(at, true);
   }
 }
 

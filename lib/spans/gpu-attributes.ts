@@ -8,7 +8,7 @@ import type { Attributes, HrTime } from '@opentelemetry/api';
 import type { PayloadGpu } from '../segment/payload';
 
 /** GpuSource by number; what is not here is `unknown`. */
-const SOURCES: readonly (string | undefined)[] = [undefined, 'cuda-event', 'opencl', 'simulated', 'null'];
+export const GPU_SOURCES: readonly (string | undefined)[] = [undefined, 'cuda-event', 'opencl', 'simulated', 'null'];
 
 export interface GpuTimes {
   readonly launch: HrTime;
@@ -23,7 +23,7 @@ export function gpuAttributes(own: Attributes, gpu: PayloadGpu, times: GpuTimes)
   const { launch, start } = times;
   const all: Attributes = {
     ...own,
-    'gpu.time.source': SOURCES[gpu.source] ?? 'unknown',
+    'gpu.time.source': GPU_SOURCES[gpu.source] ?? 'unknown',
     'gpu.time.bound_ns': times.boundNanos,
     'gpu.time.clamped': times.clamped,
     'gpu.device': gpu.device,

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Segment in, OTLP export requests out: what the delivery worker feeds OpenTelemetry's transports with. Pure over a
+// SegmentSource as every record pipeline.
+
+import type { SegmentSource } from '../segment/source';
+import type { LaneCursor } from '../segment/lane';
+import { SpanAssembler } from '../spans/assemble';
+import type { SpanOrigin } from '../spans/gpuspan-span';
+import type { PipelineOptions } from '../spans/pipeline';
+import { type RecordAssembler, type RecordParts, RecordPipeline } from '../spans/record-pipeline';
+import { type OtlpRequest, RequestCutter } from './requests';
+import { SliceEncoder } from './slice-encoder';
+import { writeSpan } from './span-object';
+
+/** Slices go straight to bytes; owners, and slices with more than attributes, through a span object. */
+class OtlpAssembler implements RecordAssembler<OtlpRequest[]> {
+  private readonly requests: RequestCutter;
+  private readonly slices: SliceEncoder;
+  private readonly objects: SpanAssembler;
+
+  constructor(parts: RecordParts, origin: SpanOrigin) {
+    this.requests = new RequestCutter(origin);
+    this.slices = new SliceEncoder(parts, this.requests);
+    this.objects = new SpanAssembler(parts, origin);
+  }
+
+  assemble(lane: LaneCursor): number {
+    const written = this.slices.encode();
+    return written > 0 ? written : this.throughObjects(lane);
+  }
+
+  take(): OtlpRequest[] {
+    return this.requests.take();
+  }
+
+  private throughObjects(lane: LaneCursor): number {
+    const made = this.objects.assemble(lane);
+    for (const span of this.objects.take()) {
+      writeSpan(this.requests.writer, span);
+      this.requests.spanWritten();
+    }
+    return made;
+  }
+}
+
+export class OtlpPipeline extends RecordPipeline<OtlpRequest[]> {
+  /** Throws `GpuspanError` with code `GPUSPAN_SEGMENT` when the source is not a segment that this version reads. */
+  constructor(source: SegmentSource, { resource, scope, expandLevel }: PipelineOptions) {
+    super(source, { expandLevel, assembler: (parts) => new OtlpAssembler(parts, { resource, scope }) });
+  }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The hot path from ring to bytes: the ring reader's current record as an OTLP span, without any object between. It
+// takes slices that have nothing but attributes, which are nearly all; what else a record can say (events, an exception,
+// notes) it declines, and the caller goes through a span object. Order of fields and explicit zeros are the official
+// serializer's, so that bytes can be compared.
+
+import { FLAG, KIND, SLOT_WORD } from '../segment/layout';
+import type { BatchEntry } from '../segment/members';
+import type { RingReader } from '../segment/ring-reader';
+import type { BatchMembers, BatchSlice } from '../spans/batch-members';
+import type { RecordClock } from '../spans/record-clock';
+import type { RecordParts } from '../spans/record-pipeline';
+import { AttributeEncoder } from './attribute-encoder';
+import { GpuEncoder } from './gpu-encoder';
+import { MemberEncoder } from './member-encoder';
+import { Names, type StageName } from './names';
+import type { RequestCutter } from './requests';
+import {
+  closeSpan,
+  HEAD_BYTES,
+  openSpan,
+  TAIL_BYTES,
+  writeLinkedTail,
+  writeSpanIds,
+  writeTail,
+  writeTraceId,
+} from './span-frame';
+import type { ProtobufWriter } from './writer';
+
+const NOTED = FLAG.dropped | FLAG.unfinished | FLAG.truncated;
+const END_TIME = 0x41;
+
+export class SliceEncoder {
+  private readonly ring: RingReader;
+  private readonly clock: RecordClock;
+  private readonly members: BatchMembers;
+  private readonly writer: ProtobufWriter;
+  private readonly names: Names;
+  private readonly attributes: AttributeEncoder;
+  private readonly gpu: GpuEncoder;
+  private readonly copies: MemberEncoder;
+  private readonly start = new Uint32Array(2);
+  private readonly end = new Uint32Array(2);
+
+  constructor(
+    { ring, dictionary, clock, members }: RecordParts,
+    private readonly requests: RequestCutter,
+  ) {
+    this.ring = ring;
+    this.clock = clock;
+    this.members = members;
+    this.writer = requests.writer;
+    this.names = new Names(dictionary);
+    this.attributes = new AttributeEncoder(ring, this.names, this.writer);
+    this.gpu = new GpuEncoder(ring, this.names, clock, this.attributes);
+    this.copies = new MemberEncoder(ring, members, this.attributes, requests);
+  }
+
+  /** Writes the current record's spans; how many. 0: it declines, and nothing is written. */
+  encode(): number {
+    const { kind, flags } = this.ring;
+    if ((flags & NOTED) !== 0) return 0;
+    this.clock.useOwnTrace();
+    switch (kind) {
+      case KIND.hostSlice:
+        return this.slice() ? 1 : 0;
+      case KIND.gpuSlice:
+        return this.slice() ? 1 : 0;
+      case KIND.batchSlice:
+      case KIND.batchGpuSlice:
+        return this.clock.isOne ? this.batchSlice() : 0;
+      default:
+        return 0;
+    }
+  }
+
+  private slice(): boolean {
+    const stage = this.names.stage(this.ring.stage);
+    const begun = this.begin(stage);
+    if (!this.writeOwn(stage)) {
+      this.writer.at = begun;
+      return false;
+    }
+    this.finish(stage, begun);
+    return true;
+  }
+
+  private batchSlice(): number {
+    const { writer } = this;
+    const stage = this.names.stage(this.ring.stage);
+    const begun = this.begin(stage);
+    const shared = writer.at;
+    if (!this.writeOwn(stage)) {
+      writer.at = begun;
+      return 0;
+    }
+    const entry = this.entry();
+    if (entry === undefined) {
+      this.finish(stage, begun);
+      return 1;
+    }
+    this.copies.keep(shared);
+    this.finish(stage, begun);
+    return 1 + this.copies.encode(this.batchSliceOf(stage), entry);
+  }
+
+  private begin(stage: StageName): number {
+    const { words, base } = this.ring;
+    const { writer } = this;
+    writer.reserve(HEAD_BYTES + stage.bytes.length);
+    const begun = openSpan(writer, stage.isLong);
+    const trace = base + SLOT_WORD.traceId;
+    writeTraceId(writer, words[trace]!, words[trace + 1]!, words[trace + 2]!, words[trace + 3]!);
+    const id = base + SLOT_WORD.spanId;
+    writeSpanIds(writer, words[id]!, words[id + 1]!, words[id + 2]!, words[id + 3]!);
+    return begun;
+  }
+
+  // What the slice has in the traces of its batch's members too.
+  private writeOwn(stage: StageName): boolean {
+    const { writer, clock, start, end } = this;
+    writer.copy(stage.bytes);
+    clock.putStart(start);
+    clock.putEnd(start, end);
+    writer.reserve(HEAD_BYTES);
+    writer.word(start[0]!);
+    writer.word(start[1]!);
+    writer.bytes[writer.at++] = END_TIME;
+    writer.word(end[0]!);
+    writer.word(end[1]!);
+    if (!this.attributes.encode()) return false;
+    const { kind } = this.ring;
+    if (kind !== KIND.gpuSlice && kind !== KIND.batchGpuSlice) return true;
+    const { gpuAt } = this.attributes;
+    return gpuAt !== 0 && this.gpu.encode(gpuAt, start);
+  }
+
+  private finish(stage: StageName, begun: number): void {
+    const { writer, ring } = this;
+    const { words, base } = ring;
+    const tail = base + SLOT_WORD.tail;
+    const isLinked =
+      ring.kind === KIND.hostSlice && (ring.flags & FLAG.firstLevel) !== 0 && (words[tail]! | words[tail + 1]!) !== 0;
+    writer.reserve(TAIL_BYTES);
+    if (isLinked) writeLinkedTail(writer, words, base + SLOT_WORD.traceId, words[tail]!, words[tail + 1]!);
+    else writeTail(writer);
+    stage.isLong = closeSpan(writer, begun, stage.isLong);
+    this.requests.spanWritten();
+  }
+
+  private entry(): BatchEntry | undefined {
+    if (this.ring.kind === KIND.batchSlice) return this.members.findOwn();
+    const at = this.attributes.batchRefAt;
+    const { view } = this.ring;
+    if (at === 0) return undefined;
+    return this.members.find(view.getUint16(at, true), view.getUint16(at + 2, true), view.getUint32(at + 4, true));
+  }
+
+  private batchSliceOf({ level }: StageName): BatchSlice {
+    if (this.ring.kind === KIND.batchSlice) return { level, since: this.clock.start() };
+    const at = this.attributes.gpuAt;
+    const { view } = this.ring;
+    return { level, since: this.clock.at(view.getUint32(at, true), view.getUint32(at + 4, true), true) };
+  }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fields of a slice's span before and after what belongs to the slice itself: ids in front; links, counts, status and
+// flags behind, which are the same for all. In words of four bytes where the fields allow it.
+
+import type { ProtobufWriter } from './writer';
+
+/** Most bytes of the span's own tag and length, of the ids and of the two times with their tags. */
+export const HEAD_BYTES = 4 + 18 + 10 + 10 + 18;
+/** Most bytes that `writeTail` writes. */
+export const TAIL_BYTES = 16 + 37;
+
+const SPAN = 0x12; // ScopeSpans.spans, a message
+
+/** Opens a span of ids as int32 words in memory order; `isLong`: its length will probably take two bytes. */
+export function openSpan(writer: ProtobufWriter, isLong: boolean): number {
+  const begun = writer.at;
+  writer.bytes[begun] = SPAN;
+  writer.at = begun + (isLong ? 3 : 2);
+  return begun;
+}
+
+/** Writes the length; true: it took two bytes or more. */
+export function closeSpan(writer: ProtobufWriter, begun: number, isLong: boolean): boolean {
+  const at = begun + 1;
+  if (!isLong) {
+    writer.end(at);
+    return writer.bytes[at]! >= 0x80;
+  }
+  const length = writer.at - at - 2;
+  if (length < 0x80 || length >= 0x4000) {
+    writer.widen(at, 2, length);
+    return length >= 0x80;
+  }
+  writer.bytes[at] = (length & 0x7f) | 0x80;
+  writer.bytes[at + 1] = length >>> 7;
+  return true;
+}
+
+export function writeTraceId(writer: ProtobufWriter, a: number, b: number, c: number, d: number): void {
+  const { view, at } = writer;
+  view.setInt16(at, 0x100a, true); // trace_id, 16 bytes
+  view.setInt32(at + 2, a, true);
+  view.setInt32(at + 6, b, true);
+  view.setInt32(at + 10, c, true);
+  view.setInt32(at + 14, d, true);
+  writer.at = at + 18;
+}
+
+/** Span id and, unless it is 0, the parent's. */
+export function writeSpanIds(
+  writer: ProtobufWriter,
+  low: number,
+  high: number,
+  parentLow: number,
+  parentHigh: number,
+): void {
+  const { view, at } = writer;
+  view.setInt16(at, 0x0812, true); // span_id, 8 bytes
+  view.setInt32(at + 2, low, true);
+  view.setInt32(at + 6, high, true);
+  writer.at = at + 10;
+  if ((parentLow | parentHigh) === 0) return;
+  view.setInt16(at + 10, 0x0822, true); // parent_span_id, 8 bytes
+  view.setInt32(at + 12, parentLow, true);
+  view.setInt32(at + 16, parentHigh, true);
+  writer.at = at + 20;
+}
+
+/** Everything behind the attributes, without a link. */
+export function writeTail(writer: ProtobufWriter): void {
+  writer.word(0x0060_0050); // nothing dropped: attributes, events
+  writeEnd(writer);
+}
+
+/** The same with a link to the span whose trace id is given as four words from `words[trace]`. */
+export function writeLinkedTail(
+  writer: ProtobufWriter,
+  words: Int32Array,
+  trace: number,
+  low: number,
+  high: number,
+): void {
+  const { view, at } = writer;
+  view.setInt32(at, 0x0060_0050, true);
+  view.setInt16(at + 4, 0x236a, true); // links, 35 bytes
+  view.setInt16(at + 6, 0x100a, true);
+  view.setInt32(at + 8, words[trace]!, true);
+  view.setInt32(at + 12, words[trace + 1]!, true);
+  view.setInt32(at + 16, words[trace + 2]!, true);
+  view.setInt32(at + 20, words[trace + 3]!, true);
+  view.setInt16(at + 24, 0x0812, true);
+  view.setInt32(at + 26, low, true);
+  view.setInt32(at + 30, high, true);
+  view.setInt16(at + 34, 0x0028, true); // no attributes dropped
+  view.setUint8(at + 36, 0x35); // flags: sampled, and it is known that it is not remote
+  view.setInt32(at + 37, 0x0000_0101, true);
+  writer.at = at + 41;
+  writeEnd(writer);
+}
+
+function writeEnd(writer: ProtobufWriter): void {
+  const { view, at } = writer;
+  view.setInt32(at, 0x027a_0070, true); // no links dropped; status, 2 bytes
+  view.setInt32(at + 4, 0x0185_0018, true); // unset; flags
+  view.setInt32(at + 8, 0x0000_0101, true); // as above
+  writer.at = at + 12;
+}

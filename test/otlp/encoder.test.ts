@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The encoder against OpenTelemetry's own serializer: the same slices, once as span objects through that, once straight
+// to bytes.
+
+import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
+import fc from 'fast-check';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+
+import { OtlpPipeline } from '../../lib/otlp/pipeline';
+import { MAX_REQUEST_BYTES, type OtlpRequest, RequestCutter } from '../../lib/otlp/requests';
+import { SpanAssembler } from '../../lib/spans/assemble';
+import { spansOf } from '../../lib/testing/otlp-json';
+import { decodeRequest } from '../../lib/testing/otlp-proto';
+import { payload } from '../segment/payload-builder';
+import { Kind, type SegmentBuilder } from '../segment/segment-builder';
+import { build, member, plainSlice, record } from '../spans/random-segments';
+import { pipelineOver, RESOURCE, SCOPE } from '../spans/span-fixture';
+import { decodeBySchema } from './published-schema';
+
+const ALL = 100_000;
+
+function encode(segment: SegmentBuilder, expandLevel = 2): readonly OtlpRequest[] {
+  const pipeline = new OtlpPipeline(segment.source(), { resource: RESOURCE, scope: SCOPE, expandLevel });
+  return pipeline.read(ALL)?.spans ?? [];
+}
+
+function official(segment: SegmentBuilder, expandLevel = 2): Uint8Array {
+  return ProtobufTraceSerializer.serializeRequest(pipelineOver(segment, expandLevel).read(ALL)?.spans ?? [])!;
+}
+
+function expectSameBytes(segment: SegmentBuilder): void {
+  const made = encode(segment);
+  expect(made).toHaveLength(1);
+  const expected = official(segment);
+  expect(decodeBySchema(made[0]!.bytes)).toEqual(decodeBySchema(expected));
+  expect(Buffer.from(made[0]!.bytes).toString('hex')).toBe(Buffer.from(expected).toString('hex'));
+}
+
+describe('the encoder', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  test('writes the bytes that the official serializer makes of the same records, for random traces', () => {
+    fc.assert(
+      fc.property(
+        fc.array(record, { minLength: 1, maxLength: 12 }),
+        fc.array(member, { maxLength: 20 }),
+        (records, members) => expectSameBytes(build(records, members)),
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('does so without span objects where slices have nothing but attributes', () => {
+    const assemble = vi.spyOn(SpanAssembler.prototype, 'assemble');
+    fc.assert(
+      fc.property(
+        fc.array(plainSlice, { minLength: 1, maxLength: 12 }),
+        fc.array(member, { maxLength: 20 }),
+        (records, members) => {
+          const segment = build(records, members);
+          assemble.mockClear();
+          encode(segment);
+          expect(assemble).not.toHaveBeenCalled();
+          expectSameBytes(segment);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('closes a request at 512 spans, in the middle of a batch slice if need be', () => {
+    const members = Array.from({ length: 256 }, (_, index) => ({
+      trace: (index + 1).toString(16).padStart(32, '0'),
+      worker: BigInt(index + 1),
+      parent: BigInt(index + 1001),
+      level: 2,
+    }));
+    const one = { kind: Kind.batchSlice, stage: 1, batch: { lane: 0, batch: 1, generation: 7 } };
+    const records = Array.from({ length: 5 }, (_, index) => ({ ...one, span: BigInt(index + 1) }));
+    const made = encode(build(records, members));
+    expect(made.map(({ spanCount }) => spanCount)).toEqual([512, 512, 261]);
+    const spans = made.flatMap(({ bytes }) => spansOf(decodeRequest(bytes)));
+    const whole = spansOf(decodeRequest(official(build(records, members))));
+    expect(spans).toEqual(whole);
+  });
+
+  test('closes a request at two mebibytes', () => {
+    const cutter = new RequestCutter({ resource: RESOURCE, scope: SCOPE });
+    const write = (bytes: number): void => {
+      cutter.writer.reserve(bytes);
+      cutter.writer.at += bytes;
+      cutter.spanWritten();
+    };
+    for (let left = 3; left > 0; left--) write(MAX_REQUEST_BYTES / 2);
+    const made = cutter.take();
+    expect(made.map(({ spanCount }) => spanCount)).toEqual([2, 1]);
+    expect(made[0]!.bytes.length).toBeGreaterThanOrEqual(MAX_REQUEST_BYTES);
+  });
+
+  test('replaces what is no UTF-8, which no receiver would take', () => {
+    const invalid = payload().raw([4, 6, 0, 3, 0x61, 0xff, 0xc0]);
+    const segment = build([{ kind: Kind.host, stage: 1, payload: invalid }], []);
+    expectSameBytes(segment);
+    const [span] = spansOf(decodeRequest(encode(segment)[0]!.bytes));
+    expect(span!.attributes).toEqual({ 'key-1': 'a\ufffd\ufffd' });
+  });
+});
