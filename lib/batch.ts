@@ -10,7 +10,7 @@ import type { GpuStream } from './gpu';
 import { Holders } from './holders';
 import { CLOSED, type Lane, type MemberColumns, type Token } from './lane';
 import { Loss } from './loss';
-import { BATCH_FLAG, NONE, SCRATCH } from './native';
+import { BATCH_FLAG, MEMBERS_GONE, NONE, SCRATCH } from './native';
 import { type EndOptions, handleOf, Request } from './request';
 import type { EventKind, Stage } from './stage';
 
@@ -193,18 +193,37 @@ export function defineBatch(lane: Lane, requests: Iterable<Request>, options: Ba
   // The attributes first, behind the longest list of members: a getter among them may itself record, use the places
   // of the members, and end one.
   const bytes = encodeAttributes(lane, options);
-  const { count, level, skipped } = collect(lane, given);
-  if (count === 0) return INERT_BATCH;
-  const positions = skipped ? livePositions(given, count) : undefined;
-  // In units of a member index; the addon expects them right behind the members.
-  if (bytes > 0) lane.members.copyWithin(count, MAX_MEMBERS, MAX_MEMBERS + Math.ceil(bytes / 2));
-  const index = lane.native.batchDefine(count, bytes);
+  let { count, level } = collect(lane, given);
+  let index = define(lane, count, bytes, MAX_MEMBERS);
+  if (index === MEMBERS_GONE) {
+    const before = count;
+    closeGone(lane, given);
+    ({ count, level } = collect(lane, given));
+    index = define(lane, count, bytes, before);
+  }
+  const skipped = count !== given.length;
+  if (skipped) loseSkipped(lane, given);
   if (index === NONE) return INERT_BATCH;
+  const positions = skipped ? livePositions(given, count) : undefined;
   const members: MemberColumns = { count, positions, given: given.length };
   return holders.take(
     index,
     new Batch(level, (index | BATCH_FLAG) << 16, lane, members, lane.words.slice(0, ID_WORDS)),
   );
+}
+
+/** Of the members collected. `from` is where the attributes are, in units of a member index. */
+function define(lane: Lane, count: number, bytes: number, from: number): number {
+  if (count === 0) return NONE;
+  // The addon expects them right behind the members.
+  if (bytes > 0) lane.members.copyWithin(count, from, from + Math.ceil(bytes / 2));
+  return lane.native.batchDefine(count, bytes);
+}
+
+/** Tells those that the addon closed as forgotten, and marked in what `collect` wrote: they have not heard of it yet. */
+function closeGone(lane: Lane, given: readonly unknown[]): void {
+  let at = 0;
+  for (const request of given as Request[]) if (isLive(request) && lane.members[at++] === NONE) request.supersede();
 }
 
 /** Puts them behind the room for members, and returns their length. */
@@ -232,7 +251,7 @@ function toArray(requests: unknown): readonly unknown[] {
 }
 
 /** Writes the members' owner indices where the addon expects them. Requests that record nothing are passed over. */
-function collect(lane: Lane, given: readonly unknown[]): { count: number; level: number; skipped: boolean } {
+function collect(lane: Lane, given: readonly unknown[]): { count: number; level: number } {
   let count = 0;
   let level = -1;
   definition = (definition + 1) >>> 0 || 1;
@@ -241,11 +260,7 @@ function collect(lane: Lane, given: readonly unknown[]): { count: number; level:
     if (!(request instanceof Request)) {
       throw new GpuspanError('GPUSPAN_BATCH', `member ${i} of a batch is not a request of this tracer`);
     }
-    if (!isLive(request)) {
-      // Ended, or left, before its batch began: one of the races of a server, not a reason to throw.
-      if (request.level >= 0) lane.lose(Loss.closed);
-      continue;
-    }
+    if (!isLive(request)) continue;
     const owner = request.where >>> 16;
     if (seen[owner] === definition) throw new GpuspanError('GPUSPAN_BATCH', `member ${i} of a batch is in it twice`);
     if (count === MAX_MEMBERS) throw new GpuspanError('GPUSPAN_BATCH', `a batch has at most ${MAX_MEMBERS} members`);
@@ -253,7 +268,12 @@ function collect(lane: Lane, given: readonly unknown[]): { count: number; level:
     lane.members[count++] = owner;
     if (request.level > level) level = request.level;
   }
-  return { count, level, skipped: count !== given.length };
+  return { count, level };
+}
+
+/** What ended, or left, before its batch began: one of the races of a server, not a reason to throw. */
+function loseSkipped(lane: Lane, given: readonly unknown[]): void {
+  for (const request of given as Request[]) if (request.level >= 0 && !isLive(request)) lane.lose(Loss.closed);
 }
 
 function isLive(request: Request): boolean {

@@ -15,6 +15,8 @@ export const NONE = 0xffff;
  * environment last followed them: call `settings(true)`, follow, call again.
  */
 export const ASK_AGAIN = 0xfffd;
+/** `batchDefine` returns it, with nothing counted, when members were closed as forgotten: their places hold NONE then. */
+export const MEMBERS_GONE = 0xfffe;
 /** Added to the level for `requestStart`: the parent is a span of this process, so the root span is no server span. */
 export const LOCAL_PARENT = 0x100;
 

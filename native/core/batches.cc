@@ -24,7 +24,7 @@ uint16_t Recorder::define_batch(const uint16_t* members, uint32_t count, Payload
     lose_owner(refused);
     return kNone;
   }
-  const uint16_t index = take_batch(chunks_for(count), 1);
+  const uint16_t index = take_batch(chunks_for(count), 1, HeldBy::kIndex);
   if (index == kNone) {
     lose_owner(Loss::kBatch);
     return kNone;
@@ -54,7 +54,7 @@ uint16_t Recorder::adopt_batch(Segment& segment, Handle handle) noexcept {
     return kNone;
   }
   const uint32_t members = load_acquire(segment.lane(handle_lane(handle)).batches[source].members);
-  const uint16_t index = members <= kMaxBatchMembers ? take_batch(chunks_for(members), 0) : kNone;
+  const uint16_t index = members <= kMaxBatchMembers ? take_batch(chunks_for(members), 0, HeldBy::kHandle) : kNone;
   if (index == kNone) {
     lose_owner(Loss::kBatch);
     return kNone;
@@ -72,17 +72,24 @@ uint16_t Recorder::adopt_batch(Segment& segment, Handle handle) noexcept {
   return index;
 }
 
+// Whether there are as many chunks and an entry.
+bool Recorder::has_batch(uint32_t chunks, HeldBy held_by) const noexcept {
+  const bool left = held_by == HeldBy::kIndex && left_batch_ != kNone;
+  return chunks_free_ >= chunks && (left || free_batch_ != kNone || batches_used_ != kBatchCapacity);
+}
+
 // An entry with `chunks` chunks and `slots` ring slots to be had, or kNone.
-uint16_t Recorder::take_batch(uint32_t chunks, uint32_t slots) noexcept {
+uint16_t Recorder::take_batch(uint32_t chunks, uint32_t slots, HeldBy held_by) noexcept {
   if (closed_ || segment_->forked()) return kNone;
   ring_.refresh();
   reap_batches(false);
-  if ((free_batch_ == kNone && batches_used_ == kBatchCapacity) || chunks_free_ < chunks) reap_batches(true);
-  if ((free_batch_ == kNone && batches_used_ == kBatchCapacity) || chunks_free_ < chunks) return kNone;
+  if (!has_batch(chunks, held_by)) reap_batches(true);
+  if (!has_batch(chunks, held_by)) return kNone;
   if (!ring_.reserve(RingShare::kOwner, slots)) return kNone;
-  if (free_batch_ == kNone) return batches_used_++;
-  const uint16_t index = free_batch_;
-  free_batch_ = lane_.batches[index].next_free;
+  uint16_t& list = held_by == HeldBy::kIndex && left_batch_ != kNone ? left_batch_ : free_batch_;
+  if (list == kNone) return batches_used_++;
+  const uint16_t index = list;
+  list = lane_.batches[index].next_free;
   return index;
 }
 
@@ -98,6 +105,7 @@ void Recorder::start_batch(OpenBatch& batch) noexcept {
   store_release(batch.bottom, kNone);
   store_release(batch.next_free, kNone);
   batch.payload = kEmptyChain;
+  batch.left_behind = 0;
   batch.retire_position = 0;
   batch.gpu_launched.store(0, std::memory_order_relaxed);
   batch.gpu_written.store(0, std::memory_order_relaxed);
@@ -111,6 +119,7 @@ void Recorder::end_batch(uint16_t index, Payload payload) noexcept {
   OpenBatch& batch = lane_.batches[index];
   batch.seen = clock_.now();
   close_batch(index, batch.seen, 0, payload);
+  batch.left_behind = 0;
 }
 
 void Recorder::close_batch(uint16_t index, uint64_t now, uint8_t flags, Payload payload) noexcept {
@@ -119,6 +128,7 @@ void Recorder::close_batch(uint16_t index, uint64_t now, uint8_t flags, Payload 
   if (batch.alias == 0) {
     forget_members(batch);
     open_batches_[index / 64] &= ~(uint64_t{1} << index % 64);
+    batch.left_behind = 1;  // unless its holder ends it, see end_batch
     write_batch(batch, index, now, flags, payload);
   } else {
     drop_chain(batch.payload);
@@ -198,8 +208,9 @@ void Recorder::free_batch(uint16_t index) noexcept {
     chunk = following;
   }
   store_release(batch.first_chunk, kNone);
-  store_release(batch.next_free, free_batch_);
-  free_batch_ = index;
+  uint16_t& list = batch.left_behind != 0 ? left_batch_ : free_batch_;
+  store_release(batch.next_free, list);
+  list = index;
 }
 
 }  // namespace gpuspan

@@ -80,7 +80,8 @@ struct alignas(128) OpenRequest {
   PayloadChain root_payload;
   PayloadChain worker_payload;
   uint16_t next_free;
-  uint16_t reserved0;
+  uint8_t by_index;  // producer only: its holder knows it by index alone, not by a handle (HeldBy)
+  uint8_t reserved0;
   uint32_t batch_mark;  // producer only: finds a member that is named twice while a batch is defined
   uint64_t seen;        // producer only: ticks of the last sign of life that left no open slice (expiry.cc)
   uint32_t launched;    // producer only: GPU slices
@@ -115,11 +116,11 @@ static_assert(sizeof(MemberChunk) == 16 + 48 * kChunkMembers);
 
 struct alignas(128) OpenBatch {
   uint32_t generation;
-  uint8_t state;  // kStateFree, kStateOpen, kStateClosed: kept until the reader has passed `retire_position`
-  uint8_t level;  // highest level of a member
-  uint8_t alias;  // 1: copied from another lane by gpuspan_adopt; writes no batch span
-  uint8_t reserved;
-  TraceId trace_id;  // a trace of its own
+  uint8_t state;        // kStateFree, kStateOpen, kStateClosed: kept until the reader has passed `retire_position`
+  uint8_t level;        // highest level of a member
+  uint8_t alias;        // 1: copied from another lane by gpuspan_adopt; writes no batch span
+  uint8_t left_behind;  // producer only: 1: closed otherwise than by its holder, who knows it by index
+  TraceId trace_id;     // a trace of its own
   uint64_t span_id;
   uint64_t start;  // ticks
   uint32_t members;

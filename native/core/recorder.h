@@ -45,6 +45,11 @@ struct EventPlace {
   uint64_t time_ns = 0;
 };
 
+// What the holder of an owner calls it by. A handle has a generation; JavaScript has the index alone, and ends what it
+// has of an entry when it takes that entry again (lib/holders.ts). So an entry that was closed behind its back may
+// only be taken again by index.
+enum class HeldBy : uint8_t { kHandle, kIndex };
+
 // Not copied: its free lists and reservations would be owned twice.
 class Recorder {
  public:
@@ -55,10 +60,10 @@ class Recorder {
   const LaneMemory& lane() const noexcept { return lane_; }
   uint32_t index() const noexcept { return lane_.index; }
 
-  // Requests. kNone when the records of the request could not be reserved (Loss::kRequest).
+  // Requests. kNone when the records of the request could not be reserved (Loss::kRequest). Held by index.
   uint16_t start_request(const RequestOrigin& origin, Payload attributes) noexcept;
   // A request of another lane in this process, or from a carrier (root_span_id set). Opens no root.
-  uint16_t adopt_request(const RequestOrigin& origin) noexcept;
+  uint16_t adopt_request(const RequestOrigin& origin, HeldBy held_by = HeldBy::kHandle) noexcept;
   // Copies what adopt_request needs out of any lane's table; false if the handle is stale. Any thread.
   static bool read_request(Segment& segment, Handle handle, RequestOrigin* origin) noexcept;
   // Closes this stay: open slices are closed and flagged, then the worker span is written.
@@ -92,7 +97,8 @@ class Recorder {
   // `place` names another slice or time; a slice that is not open, or another owner's, is a loss (Loss::kStale).
   void event(uint16_t owner, uint16_t event, Payload attributes, uint8_t n, const EventPlace& place = {}) noexcept;
 
-  // Batches. `members` are request indices of this lane. kNone: no room (Loss::kBatch) or invalid members (kInvalid).
+  // Batches, held by index if defined here, by handle if adopted. `members` are request indices of this lane. kNone: no
+  // room (Loss::kBatch) or invalid members (kInvalid).
   uint16_t define_batch(const uint16_t* members, uint32_t count, Payload attributes) noexcept;
   // A batch of another lane, copied. Writes no batch span of its own.
   uint16_t adopt_batch(Segment& segment, Handle handle) noexcept;
@@ -165,15 +171,15 @@ class Recorder {
   void close_slices(uint16_t top, uint64_t now) noexcept;
 
   // requests.cc
-  uint16_t take_request(uint32_t slots) noexcept;
-  uint16_t start_entry(const RequestOrigin& origin, bool owns_root) noexcept;
+  uint16_t take_request(uint32_t slots, HeldBy held_by) noexcept;
+  uint16_t start_entry(const RequestOrigin& origin, bool owns_root, HeldBy held_by) noexcept;
   OpenRequest* find_request(uint16_t request) const noexcept;
   void open_worker(OpenRequest& request, uint64_t now) noexcept;
   void close_stay(uint16_t index, uint64_t now, uint8_t flags, Payload payload) noexcept;
   void close_request(uint16_t index, uint64_t now, uint8_t flags) noexcept;
   void write_worker(OpenRequest& request, uint64_t now, uint8_t flags, Payload payload) noexcept;
   void write_root(OpenRequest& request, uint64_t now, uint8_t flags, Payload payload) noexcept;
-  void free_request(uint16_t index) noexcept;
+  void free_request(uint16_t index, uint16_t* list) noexcept;
 
   // expiry.cc
   template <class Owner>
@@ -183,7 +189,8 @@ class Recorder {
 
   // batches.cc
   OpenBatch* find_batch(uint16_t owner) const noexcept;
-  uint16_t take_batch(uint32_t chunks, uint32_t slots) noexcept;
+  bool has_batch(uint32_t chunks, HeldBy held_by) const noexcept;
+  uint16_t take_batch(uint32_t chunks, uint32_t slots, HeldBy held_by) noexcept;
   void start_batch(OpenBatch& batch) noexcept;
   void close_batch(uint16_t index, uint64_t now, uint8_t flags, Payload payload) noexcept;
   void write_batch(OpenBatch& batch, uint16_t index, uint64_t now, uint8_t flags, Payload payload) noexcept;
@@ -211,8 +218,8 @@ class Recorder {
   const DictionaryEntry* names_;
   // Free lists run through the tables; entries from `*_used_` on were never taken.
   uint16_t free_slice_ = kNone, slices_used_ = 0;
-  uint16_t free_request_ = kNone, requests_used_ = 0;
-  uint16_t free_batch_ = kNone, batches_used_ = 0;
+  uint16_t free_request_ = kNone, left_request_ = kNone, requests_used_ = 0;  // left: to be taken by index alone
+  uint16_t free_batch_ = kNone, left_batch_ = kNone, batches_used_ = 0;
   uint16_t free_chunk_ = kNone, chunks_used_ = 0;
   uint32_t chunks_free_ = kChunkCapacity;
   uint16_t retired_first_ = kNone, retired_last_ = kNone;  // closed batches, oldest first

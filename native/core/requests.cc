@@ -24,20 +24,21 @@ TraceId new_trace_id(IdGenerator& ids) noexcept {
 }  // namespace
 
 // Slots for the request's own records and an entry, or kNone.
-uint16_t Recorder::take_request(uint32_t slots) noexcept {
+uint16_t Recorder::take_request(uint32_t slots, HeldBy held_by) noexcept {
   if (closed_ || segment_->forked()) return kNone;
   expire();
   ring_.refresh();
-  if (free_request_ == kNone && requests_used_ == kRequestCapacity) return kNone;
+  uint16_t& list = held_by == HeldBy::kIndex && left_request_ != kNone ? left_request_ : free_request_;
+  if (list == kNone && requests_used_ == kRequestCapacity) return kNone;
   if (!ring_.reserve(RingShare::kOwner, slots)) return kNone;
-  if (free_request_ == kNone) return requests_used_++;
-  const uint16_t index = free_request_;
-  free_request_ = lane_.requests[index].next_free;
+  if (list == kNone) return requests_used_++;
+  const uint16_t index = list;
+  list = lane_.requests[index].next_free;
   return index;
 }
 
-uint16_t Recorder::start_entry(const RequestOrigin& origin, bool owns_root) noexcept {
-  const uint16_t index = take_request(owns_root ? 2 : 1);
+uint16_t Recorder::start_entry(const RequestOrigin& origin, bool owns_root, HeldBy held_by) noexcept {
+  const uint16_t index = take_request(owns_root ? 2 : 1, held_by);
   if (index == kNone) {
     lose_owner(closed_ ? Loss::kClosed : Loss::kRequest);
     return kNone;
@@ -52,6 +53,7 @@ uint16_t Recorder::start_entry(const RequestOrigin& origin, bool owns_root) noex
   store_release(request.previous, origin.previous);
   store_release(request.bottom, kNone);
   request.owns_root = owns_root ? 1 : 0;
+  request.by_index = held_by == HeldBy::kIndex ? 1 : 0;
   request.root_flags = origin.parent != 0 && origin.remote_parent ? kFlagRemoteParent : 0;
   request.root_parent = origin.parent;
   request.seen = clock_.now();
@@ -70,13 +72,13 @@ uint16_t Recorder::start_entry(const RequestOrigin& origin, bool owns_root) noex
 }
 
 uint16_t Recorder::start_request(const RequestOrigin& origin, Payload attributes) noexcept {
-  const uint16_t index = start_entry(origin, true);
+  const uint16_t index = start_entry(origin, true, HeldBy::kIndex);
   if (index != kNone) append_items(RingShare::kOwner, lane_.requests[index].root_payload, kMaxOwnerPayload, attributes);
   return index;
 }
 
-uint16_t Recorder::adopt_request(const RequestOrigin& origin) noexcept {
-  return start_entry(origin, origin.root_span_id == 0);
+uint16_t Recorder::adopt_request(const RequestOrigin& origin, HeldBy held_by) noexcept {
+  return start_entry(origin, origin.root_span_id == 0, held_by);
 }
 
 bool Recorder::read_request(Segment& segment, Handle handle, RequestOrigin* origin) noexcept {
@@ -176,11 +178,11 @@ void Recorder::close_stay(uint16_t index, uint64_t now, uint8_t flags, Payload p
   request.shares = 0;
 }
 
-void Recorder::free_request(uint16_t index) noexcept {
+void Recorder::free_request(uint16_t index, uint16_t* list) noexcept {
   OpenRequest& request = lane_.requests[index];
   store_release(request.state, kStateFree);
-  request.next_free = free_request_;
-  free_request_ = index;
+  request.next_free = *list;
+  *list = index;
 }
 
 void Recorder::leave(uint16_t index, Payload worker) noexcept {
@@ -189,7 +191,7 @@ void Recorder::leave(uint16_t index, Payload worker) noexcept {
   const uint64_t now = clock_.now();
   close_stay(index, now, 0, worker);
   if (request.owns_root == 0) {
-    free_request(index);
+    free_request(index, &free_request_);
   } else {
     request.seen = now;
     store_release(request.state, kStateLeft);
@@ -201,7 +203,7 @@ void Recorder::close_request(uint16_t index, uint64_t now, uint8_t flags) noexce
   OpenRequest& request = lane_.requests[index];
   if (request.state == kStateOpen) close_stay(index, now, flags, {});
   if (request.owns_root != 0) write_root(request, now, flags, {});
-  free_request(index);
+  free_request(index, request.by_index != 0 ? &left_request_ : &free_request_);
 }
 
 void Recorder::finish(uint16_t index, Payload root) noexcept {
@@ -212,7 +214,7 @@ void Recorder::finish(uint16_t index, Payload root) noexcept {
   ring_.refresh();
   if (request.state == kStateOpen) close_stay(index, now, 0, {});
   write_root(request, now, 0, root);
-  free_request(index);
+  free_request(index, &free_request_);
 }
 
 }  // namespace gpuspan

@@ -61,7 +61,7 @@ napi_value request_adopt(napi_env env, napi_callback_info info) {
     origin.level = static_cast<uint8_t>(level);
     // A carrier without a root would make adopt_request start one; TypeScript checks carriers, this is the backstop.
     if (origin.root_span_id != 0) {
-      request = recorder->adopt_request(origin);
+      request = recorder->adopt_request(origin, HeldBy::kIndex);
     } else {
       recorder->lose_owner(Loss::kInvalid);
     }
@@ -171,6 +171,20 @@ bool read_batch(const Arguments<2>& call, uint32_t* count, Payload* payload) noe
   return true;
 }
 
+// What batchDefine returns, with nothing counted, when members were closed as forgotten: their places in the list hold
+// kNone then. Mirrored by MEMBERS_GONE in lib/native.ts.
+constexpr uint32_t kMembersGone = 0xfffe;
+
+bool mark_gone(Environment& environment, const Recorder& recorder, const uint16_t* members, uint32_t count) noexcept {
+  bool any = false;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (recorder.request(members[i]).state == kStateOpen) continue;
+    environment.set_scratch(scratch::kPayload + 2 * i, kNone);
+    any = true;
+  }
+  return any;
+}
+
 napi_value batch_define(napi_env env, napi_callback_info info) {
   const Arguments<2> call(env, info);
   Environment& environment = call.environment();
@@ -182,6 +196,8 @@ napi_value batch_define(napi_env env, napi_callback_info info) {
   }
   const auto* members = reinterpret_cast<const uint16_t*>(environment.scratch() + scratch::kPayload);
   Recorder& recorder = *call.recorder();
+  if (mark_gone(environment, recorder, members, count)) [[unlikely]]
+    return call.number(kMembersGone);
   const uint16_t batch = recorder.define_batch(members, count, payload);
   if (batch == kNone) return call.number(kNone);
   const uint16_t index = batch & ~kBatchFlag;

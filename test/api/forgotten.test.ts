@@ -53,6 +53,26 @@ describe('a request that the program forgot', () => {
     expect((await spans()).filter((span) => span.name === 'one')).toHaveLength(1);
   });
 
+  it('is passed over by a batch, which loses neither its other members nor its attributes', async () => {
+    const forgotten = ['first', 'second', 'third'].map((name) => tracer.request({ name }));
+    await outlive();
+    // One of the three has lost its place to another by now; the others are closed, which only the addon knows.
+    const members = [tracer.request()];
+    const before = tracer.stats().lost['closed'] ?? 0;
+    const batch = tracer.batch([...forgotten, ...members], { attributes: { mode: 'decode' } });
+    expect((tracer.stats().lost['closed'] ?? 0) - before).toBe(3);
+    expect(forgotten.map((request) => request.begin(stages.one))).toEqual([0, 0, 0]);
+    batch.endSlice(batch.begin(stages.one), {}, { step: [0, 0, 0, 7] });
+    batch.end();
+    for (const request of members) request.finish();
+    const exported = await spans();
+    const root = exported.find((span) => span.name === 'batch')!;
+    expect(root.attributes).toMatchObject({ mode: 'decode', 'gpuspan.batch.size': 1 });
+    const steps = exported.flatMap(({ name, attributes }) => (name === 'one' ? [attributes['step']] : []));
+    expect(steps).toContain(7);
+    expect(steps).not.toContain(0);
+  });
+
   it('lives as long as it gives signs of life', async () => {
     const request = tracer.request({ name: 'alive' });
     // Longer than the TTL in all, and far from it each time: a machine under load wakes late.

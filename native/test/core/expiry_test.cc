@@ -135,6 +135,45 @@ TEST_F(ExpiryTest, AHandleOfAnExpiredRequestIsStale) {
   recorder_->finish(next, {});
 }
 
+// JavaScript knows its owners by index: an old object of it must not reach what native code adopted since.
+TEST_F(ExpiryTest, AnEntryThatIsHeldByIndexIsTakenAgainByIndexAlone) {
+  const uint16_t owner = request();
+  look_after(1.1);
+  RequestOrigin origin;
+  origin.root_span_id = 7;
+  const uint16_t adopted = recorder_->adopt_request(origin);
+  EXPECT_NE(adopted, owner);
+  EXPECT_EQ(recorder_->adopt_request(origin, HeldBy::kIndex), owner);
+  recorder_->leave(adopted, {});
+  EXPECT_EQ(recorder_->adopt_request(origin), adopted);
+  recorder_->close_all();
+}
+
+TEST_F(ExpiryTest, AnEntryThatIsHeldByHandleIsTakenAgainByAnyone) {
+  RequestOrigin origin;
+  origin.root_span_id = 7;
+  const uint16_t adopted = recorder_->adopt_request(origin);
+  look_after(1.1);
+  EXPECT_EQ(request(), adopted);
+  recorder_->close_all();
+}
+
+TEST_F(ExpiryTest, ABatchThatIsHeldByIndexAndOverIsTakenAgainByIndexAlone) {
+  const std::unique_ptr<Recorder> other = claim();
+  const uint16_t there = other->start_request({}, {});
+  const Handle handle = other->handle(other->define_batch(&there, 1, {}));
+  const uint16_t owner = request();
+  const uint16_t batch = recorder_->define_batch(&owner, 1, {});
+  recorder_->finish(owner, {});  // the last member, so the batch is over
+  drain();
+  const uint16_t adopted = recorder_->adopt_batch(*segment_, handle);
+  EXPECT_NE(adopted, batch);
+  const uint16_t next = request();
+  EXPECT_EQ(recorder_->define_batch(&next, 1, {}), batch);
+  recorder_->close_all();
+  other->close_all();
+}
+
 TEST_F(ExpiryTest, AFullTableIsRoomAgainAfterTheTtl) {
   for (uint32_t i = 0; i < kRequestCapacity; ++i) ASSERT_NE(request(), kNone);
   EXPECT_EQ(request(), kNone);
