@@ -79,6 +79,11 @@ export function isHeaderText(text: unknown, maxLength: number): text is string {
   return typeof text === 'string' && text.length <= maxLength && PRINTABLE.test(text);
 }
 
+/** A tracestate that may travel; undefined for what may not, as for an empty one: it is dropped, and the trace goes on. */
+export function toTraceState(text: unknown): string | undefined {
+  return isHeaderText(text, MAX_STATE_LENGTH) ? text : undefined;
+}
+
 type GivenCarrier = Partial<Record<keyof Carrier, unknown>> | null | undefined;
 
 function parseCarrier(text: string): object | CarrierRefusal {

@@ -173,9 +173,9 @@ export interface Native {
   requestAdopt(level: number): number;
   requestLeave(request: number, bytes: number): void;
   requestFinish(request: number, bytes: number): void;
-  /** Writes to scratch.previous what a carrier takes along. */
   /** Writes SCRATCH.span: where a span of another library would hang below the request; 0: below its root span. */
   requestSpan(request: number, token: number): void;
+  /** Writes to scratch.previous what a carrier takes along. */
   requestLink(request: number): void;
   annotateRoot(owner: number, bytes: number): void;
   annotateWorker(owner: number, bytes: number): void;

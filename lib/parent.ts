@@ -4,8 +4,8 @@
 // on and never where it is off. Nothing here throws.
 import type { Context } from '@opentelemetry/api';
 import type { HeaderSource } from './find-header';
-import { readTraceContext } from './headers';
-import type { ParentLike } from './otel/context';
+import { readBaggage, readTraceContext } from './headers';
+import type { Beginning, ParentLike } from './otel/context';
 import type { TraceContext } from './trace-context';
 import { warnOnce } from './warn';
 
@@ -20,18 +20,20 @@ export interface ParentOptions {
 
 /**
  * The first that there is: with `root` none, the caller in `headers`, the span of `parent`, the active span of
- * OpenTelemetry. What is malformed is as if it were not there.
+ * OpenTelemetry. What is malformed is as if it were not there; a context without a span is none. Baggage is that of the
+ * headers, else, where they name no caller, of the context.
  */
-export function findParent({ headers, parent, root }: ParentOptions): TraceContext | undefined {
-  if (root === true) return undefined;
+export function findBeginning({ headers, parent, root }: ParentOptions): Beginning {
+  const carried = readBaggage(headers);
+  if (root === true) return { parent: undefined, baggage: carried };
   const caller = headers === undefined ? undefined : readTraceContext(headers);
-  if (caller !== undefined) return caller;
+  if (caller !== undefined) return { parent: caller, baggage: carried };
   const contexts = loadContexts();
-  if (contexts === undefined) return undefined;
+  if (contexts === undefined) return { parent: undefined, baggage: carried };
   try {
-    return (parent === undefined ? undefined : contexts.parentPosition(parent)) ?? contexts.activePosition();
+    return contexts.beginningBelow(parent, carried);
   } catch {
-    return undefined; // A span or context of the application's threw.
+    return { parent: undefined, baggage: carried }; // A span or context of the application's threw.
   }
 }
 

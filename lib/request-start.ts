@@ -8,9 +8,10 @@ import type { HeaderSource } from './find-header';
 import { parseId } from './hex';
 import { CLOSED, type Lane } from './lane';
 import { ASK_AGAIN, LOCAL_PARENT, NONE, SCRATCH } from './native';
+import type { ParentLike } from './parent';
 import { type Passing, PassingCarrier, PassingContext, PassingHeaders } from './passing';
 import { INERT_REQUEST, Request } from './request';
-import { askSampler, unsampledPosition } from './sampling';
+import { askSampler, type Question, unsampledPosition } from './sampling';
 import type { TraceContext } from './trace-context';
 
 // Indices of 32-bit words in the scratch memory.
@@ -26,6 +27,8 @@ export interface RequestStart {
   readonly name: string | undefined;
   readonly module?: string | undefined;
   readonly parent: TraceContext | undefined;
+  /** What the application gave as parent, for samplers. */
+  readonly below?: ParentLike | undefined;
   /** W3C baggage, to be handed on. */
   readonly baggage?: string | undefined;
   readonly attributes: Attributes | undefined;
@@ -38,8 +41,7 @@ export function startRequest(lane: Lane, start: RequestStart): Request {
   // A sampler may count what it is asked.
   if (sampler !== undefined) settings.catchUp();
   if (!settings.admits(module)) return inertRequest(lane, parent, id, baggage);
-  const said =
-    sampler === undefined ? undefined : askSampler(sampler, start.name ?? DEFAULT_NAME, parent, givenTo(start));
+  const said = sampler === undefined ? undefined : askSampler(sampler, questionOf(start));
   if (said === undefined ? parent?.sampled === false : !said.sampled) {
     return inertRequest(lane, said === undefined ? parent : unsampledPosition(said, parent), id, baggage);
   }
@@ -57,9 +59,9 @@ export function startRequest(lane: Lane, start: RequestStart): Request {
   return liveRequest(lane, owner, settings.level, id, state, baggage, false);
 }
 
-/** What a sampler is asked about. A copy: it is foreign code. */
-function givenTo({ id, attributes }: RequestStart): Attributes {
-  return { ...(id !== undefined && { rid: id }), ...attributes };
+/** Of attributes a copy: a sampler is foreign code. */
+function questionOf({ id, name = DEFAULT_NAME, parent, below, baggage, attributes }: RequestStart): Question {
+  return { name, parent, below, baggage, attributes: { ...(id !== undefined && { rid: id }), ...attributes } };
 }
 
 /** The length of the root span's payload. */

@@ -301,10 +301,12 @@ export class Request {
     const root = this.position();
     if (root === undefined || this.ids === undefined) return root;
     const local = { ...root, local: true };
-    if (this.where === CLOSED || this.lane === undefined) return local;
+    // The root span of an adopted request is its sender's.
+    const whole = this.adopted ? root : local;
+    if (this.where === CLOSED || this.lane === undefined) return whole;
     const { native, words } = this.lane;
     native.requestSpan(this.where >>> 16, typeof token === 'number' ? token : 0);
-    return (words[SPAN]! | words[SPAN + 1]!) === 0 ? local : { ...local, spanId: spanIdOf(words, SPAN) };
+    return (words[SPAN]! | words[SPAN + 1]!) === 0 ? whole : { ...local, spanId: spanIdOf(words, SPAN) };
   }
 
   private link(): string | undefined {

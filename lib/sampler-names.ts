@@ -28,11 +28,12 @@ export function readSampler(
   env: Readonly<Record<string, string | undefined>>,
   warnings: string[],
 ): NamedSampler | undefined {
-  const name = env['OTEL_TRACES_SAMPLER']?.trim() ?? '';
+  const given = env['OTEL_TRACES_SAMPLER']?.trim() ?? '';
+  const name = given.toLowerCase();
   if (name === '' || name === DEFAULT_SAMPLER) return undefined;
   if (!isSamplerName(name)) {
     warnings.push(
-      `OTEL_TRACES_SAMPLER=${JSON.stringify(name)} is not one of ${SAMPLER_NAMES.join(', ')}; using ${DEFAULT_SAMPLER}`,
+      `OTEL_TRACES_SAMPLER=${JSON.stringify(given)} is not one of ${SAMPLER_NAMES.join(', ')}; using ${DEFAULT_SAMPLER}`,
     );
     return undefined;
   }

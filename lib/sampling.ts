@@ -3,9 +3,10 @@
 // Whether a new request is recorded, where something other than its parent decides: an OpenTelemetry sampler, from the
 // option `sampler` or `OTEL_TRACES_SAMPLER`. Asked once, when the request starts, on its thread. The default,
 // `parentbased_always_on`, needs none of this.
-import { randomFillSync } from 'node:crypto';
 import type { Attributes } from './attributes';
-import { loadContexts } from './parent';
+import { toTraceState } from './carrier-check';
+import { loadContexts, type ParentLike } from './parent';
+import { randomId } from './random-id';
 import type { TraceContext } from './trace-context';
 import { warnOnce } from './warn';
 
@@ -34,42 +35,49 @@ export interface Sampled {
 
 // OpenTelemetry's enums, which cannot be imported at run time here.
 const RECORD_AND_SAMPLED = 2;
+/** Not, only recorded, which is not exported and hence not for us, and sampled. */
+const DECISIONS = [0, 1, RECORD_AND_SAMPLED];
 const INTERNAL = 0;
 const SERVER = 1;
 
-/** Asks `sampler`. One that throws is told once, and the parent decides. Never throws. */
-export function askSampler(
-  sampler: SamplerLike,
-  name: string,
-  parent: TraceContext | undefined,
-  attributes: Attributes,
-): Sampled {
-  const traceId = parent?.traceId ?? newId(16);
+/** What a sampler is asked about. */
+export interface Question {
+  readonly name: string;
+  readonly parent: TraceContext | undefined;
+  /** As the application gave it: a context may hold more than a span, and samplers look into it. */
+  readonly below: ParentLike | undefined;
+  readonly baggage: string | undefined;
+  readonly attributes: Attributes;
+}
+
+/** Asks `sampler`. One that fails is told once, and the parent decides. Never throws. */
+export function askSampler(sampler: SamplerLike, question: Question): Sampled {
+  const { name, parent, below, baggage, attributes } = question;
+  const traceId = parent?.traceId ?? randomId(16);
   const byDefault = { sampled: parent?.sampled ?? true, traceId, state: parent?.state, attributes: undefined };
   const contexts = loadContexts();
   if (contexts === undefined) return byDefault;
   try {
     const kind = parent !== undefined && parent.local !== true ? SERVER : INTERNAL;
-    const said = sampler.shouldSample(contexts.parentContext(parent), traceId, name, kind, attributes, []);
-    const state = said.traceState === undefined ? parent?.state : said.traceState.serialize() || undefined;
-    const more = said.attributes as Attributes | undefined;
-    return { sampled: said.decision === RECORD_AND_SAMPLED, traceId, state, attributes: more };
+    const around = contexts.samplerContext(below, parent, baggage);
+    const {
+      decision,
+      traceState,
+      attributes: more,
+    } = sampler.shouldSample(around, traceId, name, kind, attributes, []);
+    if (!DECISIONS.includes(decision)) throw new TypeError(`its decision is ${String(decision)}`);
+    const state = traceState ? toTraceState(traceState.serialize()) : parent?.state;
+    return { sampled: decision === RECORD_AND_SAMPLED, traceId, state, attributes: more as Attributes | undefined };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    warnOnce('sampler', `the sampler throws: ${reason}; the parent decides, and requests without one are recorded`);
+    warnOnce('sampler', `the sampler fails: ${reason}; the parent decides, and requests without one are recorded`);
     return byDefault;
   }
 }
 
 /** A position for those downstream of a request that is not recorded: below its parent, else a trace of its own. */
 export function unsampledPosition({ traceId, state }: Sampled, parent: TraceContext | undefined): TraceContext {
-  const spanId = parent?.spanId ?? newId(8);
-  return { traceId, spanId, sampled: false, ...(state !== undefined && { state }) };
-}
-
-function newId(bytes: 8 | 16): string {
-  const id = randomFillSync(Buffer.allocUnsafe(bytes));
-  // Never zero, which means "none".
-  if (id.every((byte) => byte === 0)) id[0] = 1;
-  return id.toString('hex');
+  const spanId = parent?.spanId ?? randomId(8);
+  const local = parent?.local === true;
+  return { traceId, spanId, sampled: false, ...(local && { local }), ...(state !== undefined && { state }) };
 }

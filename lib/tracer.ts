@@ -11,10 +11,9 @@ import { CARRIER_REFUSALS, type CarrierRefusal, checkCarrier } from './carrier-c
 import type { HeaderSource } from './find-header';
 import { Gpu, openGpu } from './gpu';
 import { fromPerformance } from './performance-clock';
-import { readBaggage } from './headers';
 import type { Lane } from './lane';
 import type { GpuStats, NativeLaneStats } from './native';
-import { findParent, type ParentLike } from './parent';
+import { findBeginning, type ParentLike } from './parent';
 import { INERT_REQUEST, type Request } from './request';
 import { adoptRequest, inertRequest, passCarrier, passHeaders, startRequest } from './request-start';
 import { type Closing, closeLater, goesOn } from './scope';
@@ -34,7 +33,10 @@ export interface RequestOptions {
   readonly module?: string;
   /** Incoming headers: the root span becomes a child of their `traceparent`, and is not recorded if that says so. */
   readonly headers?: HeaderSource;
-  /** Where the headers name no caller: an OpenTelemetry context, span or span context to begin below. Default: the active span. */
+  /**
+   * Where the headers name no caller: an OpenTelemetry context, span or span context to begin below. Default: the active
+   * one. A context without a span (`ROOT_CONTEXT`) begins a trace of its own.
+   */
   readonly parent?: ParentLike;
   /** Begins a trace of its own, whatever headers, parent and the active span say. */
   readonly root?: boolean;
@@ -168,8 +170,8 @@ export class Tracer {
         id: toId(options?.id),
         name: typeof options?.name === 'string' && options.name !== '' ? options.name : undefined,
         module: toModule(options?.module),
-        parent: findParent(options ?? NO_OPTIONS),
-        baggage: readBaggage(options?.headers),
+        ...findBeginning(options ?? NO_OPTIONS),
+        below: options?.parent,
         attributes: options?.attributes,
       });
     } catch {

@@ -14,40 +14,63 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { W3CBaggagePropagator } from '@opentelemetry/core';
+import { isHeaderText, MAX_BAGGAGE_LENGTH, toTraceState } from '../carrier-check';
 import { RawTraceState } from '../spans/trace-state';
 import type { TraceContext } from '../trace-context';
+import { formatBaggage } from './propagation';
+
+/** Where a request begins, and what it hands on from there. */
+export interface Beginning {
+  readonly parent: TraceContext | undefined;
+  /** W3C baggage. */
+  readonly baggage: string | undefined;
+}
 
 /** What `RequestOptions.parent` may be. */
 export type ParentLike = Context | Span | SpanContext;
 
 const baggagePropagator = new W3CBaggagePropagator();
 
-/** The active span's position; undefined when no span is active. */
-export function activePosition(): TraceContext | undefined {
-  return positionOf(trace.getSpanContext(context.active()));
+/**
+ * Where a request begins below what the application gave: the span of a context, none where it has none, which is how
+ * OpenTelemetry says "a root"; a span; a span context. Below the active span where it gave nothing, or none of them.
+ * Baggage is `carried`, what came with the headers, else that of the context.
+ */
+export function beginningBelow(given: unknown, carried: string | undefined): Beginning {
+  const around = isContext(given) ? given : context.active();
+  // Most programs have no active context: nothing to look for.
+  if (around === ROOT_CONTEXT && given === undefined) return { parent: undefined, baggage: carried };
+  const parent = around === given ? undefined : positionOf(spanContextGiven(given));
+  return {
+    parent: parent ?? positionOf(trace.getSpanContext(around)),
+    baggage: carried ?? baggageOf(around),
+  };
 }
 
-/** The position of a context's span, of a span, or the one given. Undefined: it is none of them, or has no valid ids. */
-export function parentPosition(parent: unknown): TraceContext | undefined {
-  if (typeof parent !== 'object' || parent === null) return undefined;
-  const { getValue, spanContext } = parent as Partial<Context & Span>;
-  if (typeof spanContext === 'function') return positionOf((parent as Span).spanContext());
-  if (typeof getValue === 'function') return positionOf(trace.getSpanContext(parent as Context));
-  return positionOf(parent as SpanContext);
+/** As a header has it. */
+function baggageOf(around: Context): string | undefined {
+  const baggage = propagation.getBaggage(around);
+  const text = baggage === undefined ? undefined : formatBaggage(baggage);
+  return isHeaderText(text, MAX_BAGGAGE_LENGTH) ? text : undefined;
 }
 
 /** The active context with our span as its span, and the request's baggage if it has any. */
 export function contextAt(position: TraceContext | undefined, baggage: string | undefined): Context {
   const active = context.active();
-  const at = position === undefined ? active : trace.setSpanContext(active, spanContextOf(position));
-  if (baggage === undefined) return at;
-  const read = propagation.getBaggage(baggagePropagator.extract(ROOT_CONTEXT, { baggage }, GETTER));
-  return read === undefined ? at : propagation.setBaggage(at, read);
+  return withBaggage(position === undefined ? active : trace.setSpanContext(active, spanContextOf(position)), baggage);
 }
 
-/** For samplers: a context whose span is the parent, or none. */
-export function parentContext(parent: TraceContext | undefined): Context {
-  return parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, spanContextOf(parent));
+/** For samplers: the context that was given, else the active one, with the parent as its span, or none. */
+export function samplerContext(given: unknown, parent: TraceContext | undefined, baggage: string | undefined): Context {
+  const around = isContext(given) ? given : context.active();
+  if (parent !== undefined) return withBaggage(trace.setSpanContext(around, spanContextOf(parent)), baggage);
+  return withBaggage(trace.getSpan(around) === undefined ? around : trace.deleteSpan(around), baggage);
+}
+
+function withBaggage(around: Context, baggage: string | undefined): Context {
+  if (baggage === undefined) return around;
+  const read = propagation.getBaggage(baggagePropagator.extract(ROOT_CONTEXT, { baggage }, GETTER));
+  return read === undefined ? around : propagation.setBaggage(around, read);
 }
 
 const GETTER = {
@@ -55,15 +78,27 @@ const GETTER = {
   keys: (headers: Readonly<Record<string, string>>) => Object.keys(headers),
 };
 
+function isContext(given: unknown): given is Context {
+  if (typeof given !== 'object' || given === null) return false;
+  const { getValue, spanContext } = given as Partial<Context & Span>;
+  return typeof getValue === 'function' && typeof spanContext !== 'function';
+}
+
+function spanContextGiven(given: unknown): SpanContext | undefined {
+  if (typeof given !== 'object' || given === null) return undefined;
+  const { spanContext } = given as Partial<Span>;
+  return typeof spanContext === 'function' ? (given as Span).spanContext() : (given as SpanContext);
+}
+
 function positionOf(span: SpanContext | undefined): TraceContext | undefined {
   if (span === undefined || !isSpanContextValid(span)) return undefined;
-  const state = span.traceState?.serialize();
+  const state = toTraceState(span.traceState?.serialize());
   return {
     traceId: span.traceId.toLowerCase(),
     spanId: span.spanId.toLowerCase(),
     sampled: (span.traceFlags & TraceFlags.SAMPLED) !== 0,
     ...(!span.isRemote && { local: true }),
-    ...(state && { state }),
+    ...(state !== undefined && { state }),
   };
 }
 

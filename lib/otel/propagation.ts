@@ -2,7 +2,7 @@
 //
 // Reads W3C trace context and baggage through OpenTelemetry's own propagators. Loaded when the first request with such
 // headers arrives, so that tracing off costs none of it. Writing takes none of them: lib/carrier.ts does.
-import { propagation, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
+import { type Baggage, propagation, ROOT_CONTEXT, TraceFlags, trace } from '@opentelemetry/api';
 import { W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core';
 import type { TraceContext } from '../trace-context';
 
@@ -46,7 +46,12 @@ export function parseBaggage(baggage: string): string | undefined {
   const headers = { baggage: printable.join(',') };
   const read = propagation.getBaggage(baggagePropagator.extract(ROOT_CONTEXT, headers, getter));
   if (read === undefined) return undefined;
-  const kept = Object.fromEntries(read.getAllEntries().slice(0, MAX_BAGGAGE_MEMBERS));
+  return formatBaggage(read);
+}
+
+/** As a header has it; undefined when there is none of it. */
+export function formatBaggage(baggage: Baggage): string | undefined {
+  const kept = Object.fromEntries(baggage.getAllEntries().slice(0, MAX_BAGGAGE_MEMBERS));
   const written: { baggage?: string } = {};
   baggagePropagator.inject(propagation.setBaggage(ROOT_CONTEXT, propagation.createBaggage(kept)), written, setter);
   return written.baggage;

@@ -139,8 +139,61 @@ describe('the level handler', () => {
     },
   );
 
-  it('refuses a body of more than 4,096 bytes and other methods', async () => {
-    expect((await ask(port, '/', { body: `{"level":${' '.repeat(5000)}3}` })).status).toBe(413);
+  it.each([
+    ['5 kB', 5_000, {}],
+    ['1 MB', 1_000_000, {}],
+    ['1 MB in chunks', 1_000_000, { 'transfer-encoding': 'chunked' }],
+  ])('answers 413 to a body of %s, and the caller gets the answer', async (_size, bytes, headers) => {
+    expect((await ask(port, '/', { body: `{"level":${' '.repeat(bytes)}3}`, headers })).status).toBe(413);
+    expect(tracer.level).toBe(2);
+  });
+
+  it.each<[string, (body: Buffer) => unknown, number, number]>([
+    ['as bytes, by a raw parser', (body) => body, 200, 3],
+    ['as text, by a text parser', (body) => body.toString(), 200, 3],
+    ['and left nothing, which must not pass for a body that asks for nothing', () => undefined, 400, 2],
+    ['and left null', () => null, 400, 2],
+    ['and left an array', () => [], 400, 2],
+  ])('copes with a body that was read before %s', async (_by, left, status, level) => {
+    const parsing = await serve(async (request, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      await levelHandler(tracer)(Object.assign(request, { body: left(Buffer.concat(chunks)) }), response);
+    });
+    expect((await ask(parsing, '/', { body: '{"level":3}' })).status).toBe(status);
+    expect(tracer.level).toBe(level);
+  });
+
+  it('takes an empty object, and {} that a parser leaves of a body it does not know, for what they are', async () => {
+    expect((await ask(port, '/?level=1', { body: '{}' })).body).toMatchObject({ level: { before: 2, after: 1 } });
+    const leaving = await serve((request, response) => {
+      void levelHandler(tracer)(Object.assign(request, { body: {} }), response);
+    });
+    expect((await ask(leaving, '/', { body: '{"level":4}' })).body).toMatchObject({ level: { before: 1, after: 4 } });
+  });
+
+  it('never rejects, whatever becomes of the response', async () => {
+    const request = { method: 'GET', url: '/?level=3', headers: {}, socket: { remoteAddress: '127.0.0.1' } };
+    const response = {
+      writeHead() {
+        throw new Error('no');
+      },
+    };
+    await expect(levelHandler(tracer)(request as never, response as never)).resolves.toBeUndefined();
+    await expect(levelHandler(tracer)({} as never, {} as never)).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ['no tracer', undefined, {}],
+    ['something else', {}, {}],
+    ['a check that is no function', tracer, { check: 'admin' }],
+  ])('refuses %s when it is made', (_what, given, options) => {
+    expect(() => levelHandler(given as never, options as never)).toThrow(
+      expect.objectContaining({ code: 'GPUSPAN_OPTION' }),
+    );
+  });
+
+  it('refuses other methods', async () => {
     const refused = await ask(port, '/?level=3', { method: 'DELETE' });
     expect([refused.status, refused.headers.allow]).toEqual([405, 'GET, POST, PUT']);
     expect(tracer.level).toBe(2);
@@ -166,9 +219,24 @@ describe('whom it listens to', () => {
   it.each([
     ['a page in a browser', { origin: 'http://localhost' }],
     ['a name that leads here', { host: 'attacker.example' }],
+    ['an image or a link of a page, which have no Origin', { 'sec-fetch-site': 'cross-site' }],
+    ['another page of this machine', { 'sec-fetch-site': 'same-site' }],
+    ['a link of a page in an old browser', { referer: 'http://attacker.example/' }],
+    ['what a proxy on this machine forwards', { 'x-forwarded-for': '10.0.0.7' }],
+    ['what another proxy forwards', { forwarded: 'for=10.0.0.7' }],
+    ['what a proxy that only names itself forwards', { via: '1.1 front' }],
   ])('refuses %s by default', async (_who, headers) => {
-    expect((await ask(port, '/?level=3', { headers })).status).toBe(403);
+    expect((await ask(port, '/?level=3', { headers, method: 'GET' })).status).toBe(403);
     expect(tracer.level).toBe(2);
+  });
+
+  it.each([
+    ['curl', {}],
+    ['the address bar of a browser', { 'sec-fetch-site': 'none' }],
+    ['a name of this machine', { host: 'LOCALHOST:8080' }],
+    ['its IPv6 address', { host: '[::1]:8080' }],
+  ])('listens to %s by default', async (_who, headers) => {
+    expect((await ask(port, '/?level=3', { headers })).status).toBe(200);
   });
 
   it('refuses another machine by default', async () => {

@@ -79,6 +79,46 @@ describe('the parent of a request', () => {
     expect(parentOf(await named('own'))).toBeUndefined();
   });
 
+  it('is none below a context without a span, which is how OpenTelemetry says so', async () => {
+    const { result: request } = within(() => tracer.request({ name: 'rootless', parent: ROOT_CONTEXT }));
+    request.finish();
+    expect(parentOf(await named('rootless'))).toBeUndefined();
+  });
+
+  it('is remote when the span context that is given says so', async () => {
+    const parent = { traceId: TRACE, spanId: CALLER, traceFlags: 1, isRemote: true };
+    tracer.request({ name: 'remote', parent }).finish();
+    expect((await named('remote')).kind).toBe(1);
+  });
+
+  it('comes with its baggage, where the headers name no caller', () => {
+    const baggage = propagation.createBaggage({ tenant: { value: 'seven & more' } });
+    const given = propagation.setBaggage(ROOT_CONTEXT, baggage);
+    const [below, active, called, own] = context.with(given, () => [
+      tracer.request({ parent: given }),
+      tracer.request(),
+      tracer.request({ headers: { traceparent: TRACEPARENT } }),
+      tracer.request({ headers: { baggage: 'a=1' } }),
+    ]);
+    expect([below, active, called, own].map((request) => request!.headers()['baggage'])).toEqual([
+      'tenant=seven%20%26%20more',
+      'tenant=seven%20%26%20more',
+      undefined,
+      'a=1',
+    ]);
+    for (const request of [below, active, called, own]) request!.finish();
+  });
+
+  it('loses baggage that is no header, and nothing else', () => {
+    const baggage = propagation.createBaggage({
+      tenant: { value: '7', metadata: { toString: () => 'a\r\nx-injected: y' } as never },
+    });
+    const request = tracer.request({ parent: propagation.setBaggage(ROOT_CONTEXT, baggage) });
+    expect(Object.keys(request.headers())).toEqual(['traceparent']);
+    expect(request.level).toBe(2);
+    request.finish();
+  });
+
   it('that is not sampled makes a request that records nothing and hands it on', () => {
     const unsampled = { traceId: TRACE, spanId: CALLER, traceFlags: 0 };
     const request = tracer.request({ parent: unsampled });
@@ -132,6 +172,15 @@ describe('spans of libraries', () => {
     const after = child(request.context());
     const [root, worker] = [await named('root'), await named('Worker')];
     expect([before, between, after].map(parentOf)).toEqual([root, worker, root].map(idOf));
+  });
+
+  it('are children of the remote root span where a request is adopted and nothing is open', () => {
+    const request = tracer.adopt({ v: 1, trace: TRACE, root: CALLER, level: 2, flags: 1 });
+    expect(trace.getSpanContext(request.context())).toMatchObject({ traceId: TRACE, spanId: CALLER, isRemote: true });
+    const token = request.begin(stages.one);
+    expect(trace.getSpanContext(request.context())?.isRemote ?? false).toBe(false);
+    request.end(token);
+    request.leave();
   });
 
   it('see the rest of the active context, and the baggage of the request', () => {

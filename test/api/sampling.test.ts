@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Who decides whether a request is recorded: a sampler of the application's, or one that OTEL_TRACES_SAMPLER names.
+import { type Context, createContextKey, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { AlwaysOnSampler, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base';
 import { defineStages } from 'gpuspan';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -37,8 +38,51 @@ describe('a sampler of the application', () => {
     tracer.request({ headers: { traceparent: `${PARENT}-00` } }).finish();
     const [context, traceId, , kind] = shouldSample.mock.calls[0]!;
     expect([traceId, kind]).toEqual([TRACE, 1]);
-    const key = Object.getOwnPropertyNames(context).length;
-    expect(key).toBeGreaterThanOrEqual(0);
+    expect(trace.getSpanContext(context as Context)).toMatchObject({ traceId: TRACE, traceFlags: 0, isRemote: true });
+  });
+
+  it('sees what else is in the context that is given as parent, and baggage of the headers', () => {
+    const key = createContextKey('force');
+    const parent = ROOT_CONTEXT.setValue(key, 'yes');
+    tracer.request({ parent, headers: { baggage: 'tenant=7' } }).finish();
+    const context = shouldSample.mock.calls[0]![0] as Context;
+    expect([context.getValue(key), trace.getSpanContext(context)]).toEqual(['yes', undefined]);
+    expect(propagation.getBaggage(context)?.getEntry('tenant')?.value).toBe('7');
+  });
+
+  it.each([
+    ['too long', `a=${'x'.repeat(600)}`],
+    ['with a line break', 'a=1\r\nx-injected: y'],
+    ['no text', 7],
+    ['empty', ''],
+  ])('whose tracestate is %s leaves none, and the next process continues the trace', (_how, state) => {
+    shouldSample.mockReturnValue({ ...YES, traceState: { serialize: () => state as string } });
+    const request = tracer.request({ headers: { traceparent: `${PARENT}-01`, tracestate: 'b=2' } });
+    expect(request.headers()).not.toHaveProperty('tracestate');
+    const there = tracer.adopt(request.carrier());
+    expect(there.level).toBe(2);
+    there.leave();
+    request.finish();
+  });
+
+  it('that says no gives each request a trace of its own', () => {
+    shouldSample.mockReturnValue(NO);
+    const ids = Array.from({ length: 1000 }, () => tracer.request().headers()['traceparent']);
+    expect(new Set(ids).size).toBe(1000);
+  });
+
+  it('may leave out some members of a batch', async () => {
+    shouldSample.mockReturnValueOnce(YES).mockReturnValueOnce(NO);
+    const [first, second] = [tracer.request({ name: 'in' }), tracer.request({ name: 'out' })];
+    const batch = tracer.batch([first, second]);
+    batch.endSlice(batch.begin(stages.one));
+    batch.end();
+    for (const request of [first, second]) request.finish();
+    const recorded = await spans();
+    expect(recorded.filter(({ name }) => name === 'one').map((span) => span.spanContext().traceId)).toContain(
+      first.carrier()!.trace,
+    );
+    expect(recorded.some((span) => span.spanContext().traceId === second.carrier()!.trace)).toBe(false);
   });
 
   it('gives the root span its attributes and tracestate, over what it was given', async () => {
@@ -86,10 +130,18 @@ describe('a sampler of the application', () => {
     expect(shouldSample).not.toHaveBeenCalled();
   });
 
-  it('leaves the decision to the parent when it throws', () => {
-    shouldSample.mockImplementation(() => {
-      throw new Error('no');
-    });
+  it.each<[string, () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('no');
+      },
+    ],
+    ['answers with nothing', () => undefined],
+    ['answers with a promise', async () => NO],
+    ['decides something that is no decision', () => ({ decision: 3 })],
+  ])('leaves the decision to the parent when it %s', (_how, says) => {
+    shouldSample.mockImplementation(says as () => Said);
     for (const [flags, level] of [
       ['00', -1],
       ['01', 2],
@@ -135,6 +187,7 @@ describe('OTEL_TRACES_SAMPLER', () => {
     [undefined, undefined, [true, false, true]],
     ['parentbased_always_on', undefined, [true, false, true]],
     ['always_on', undefined, [true, true, true]],
+    ['Always_Off', undefined, [false, false, false]],
     ['always_off', undefined, [false, false, false]],
     ['traceidratio', '0', [false, false, false]],
     ['traceidratio', undefined, [true, true, true]],
