@@ -13,7 +13,7 @@ export type { Token } from './lane';
 export type { LevelAnswer } from './level-change';
 export { type LevelHandler, type LevelHandlerOptions, levelHandler } from './level-handler';
 export type { SpanExporterLike, StartOptions, WorkerOptions } from './options';
-export type { EndOptions, Request } from './request';
+export type { EndOptions, Request, RequestIds } from './request';
 export type { ParentLike } from './parent';
 export type { SamplerLike } from './sampling';
 export { type Declaration, defineEvents, defineStages, type EventKind, type Level, type Stage } from './stage';

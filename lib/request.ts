@@ -24,6 +24,13 @@ export interface EndOptions {
   readonly attributes?: Attributes;
 }
 
+/** Ids of a request under the names that OpenTelemetry gives them in logs that are no OTLP. Hexadecimal. */
+export interface RequestIds {
+  readonly trace_id: string;
+  readonly span_id: string;
+  readonly trace_flags: '00' | '01';
+}
+
 /** What a request is made of; see lib/request-start.ts. */
 interface Parts {
   readonly level: number;
@@ -59,7 +66,7 @@ export class Request {
   readonly lane: Lane | undefined;
   /** The lane's, of a live request: one step less on the hot path. */
   private readonly native: Native | undefined;
-  private readonly ids: Int32Array | undefined;
+  private readonly idWords: Int32Array | undefined;
   /** What it hands on instead, when it records nothing here. */
   private readonly passing: Passing | undefined;
   private readonly id: string | undefined;
@@ -77,7 +84,7 @@ export class Request {
     this.where = parts.where;
     this.lane = parts.lane;
     this.native = parts.level < 0 ? undefined : parts.lane?.native;
-    this.ids = parts.ids;
+    this.idWords = parts.ids;
     this.passing = parts.passing;
     this.id = parts.id;
     this.state = parts.state;
@@ -211,7 +218,7 @@ export class Request {
    * nothing here: what was adopted, untouched, or only the context that its headers gave; undefined when there is none.
    */
   carrier(): Carrier | undefined {
-    const { ids } = this;
+    const ids = this.idWords;
     if (ids === undefined) return this.passing?.carrier();
     const id = isCarrierId(this.id) ? this.id : undefined;
     const trace = traceIdOf(ids, TRACE);
@@ -224,7 +231,7 @@ export class Request {
    */
   headers(): Record<string, string> {
     const position = this.position();
-    return this.ids === undefined || position === undefined
+    return this.idWords === undefined || position === undefined
       ? (this.passing?.headers() ?? {})
       : formatHeaders(position, this.baggage);
   }
@@ -271,10 +278,19 @@ export class Request {
     return this.lane === undefined ? body() : this.lane.ambient.run(this, body);
   }
 
+  /**
+   * For log lines: the trace, and the slice that is open here, else the worker or root span; of a request that is not
+   * recorded, the caller's. Undefined where there is no trace. It makes strings: not for the hot path.
+   */
+  get ids(): RequestIds | undefined {
+    const at = this.innermost(undefined);
+    return at && { trace_id: at.traceId, span_id: at.spanId, trace_flags: at.sampled ? '01' : '00' };
+  }
+
   /** For gpuspan.h: continues the request in native code of this process. 0n when it is inert. */
   get handle(): bigint {
-    if (this.ids === undefined) return 0n;
-    return handleOf(this.ids);
+    if (this.idWords === undefined) return 0n;
+    return handleOf(this.idWords);
   }
 
   /** @internal It was closed as forgotten, and another request has its place. */
@@ -288,10 +304,10 @@ export class Request {
   }
 
   private position(): TraceContext | undefined {
-    if (this.ids === undefined) return this.passing?.context();
+    if (this.idWords === undefined) return this.passing?.context();
     return {
-      traceId: traceIdOf(this.ids, TRACE),
-      spanId: spanIdOf(this.ids, ROOT),
+      traceId: traceIdOf(this.idWords, TRACE),
+      spanId: spanIdOf(this.idWords, ROOT),
       sampled: true,
       ...(this.state !== undefined && { state: this.state }),
     };
@@ -299,7 +315,7 @@ export class Request {
 
   private innermost(token: Token | undefined): TraceContext | undefined {
     const root = this.position();
-    if (root === undefined || this.ids === undefined) return root;
+    if (root === undefined || this.idWords === undefined) return root;
     const local = { ...root, local: true };
     // The root span of an adopted request is its sender's.
     const whole = this.adopted ? root : local;

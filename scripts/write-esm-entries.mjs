@@ -14,11 +14,13 @@ const require = createRequire(import.meta.url);
 function writeEntry(name) {
   const file = `./${name.split('/').pop()}.js`;
   const names = Object.keys(require(join(DIST, `${name}.js`))).sort();
-  if (names.length === 0) throw new Error(`${name}.js exports nothing`);
   const list = names.join(', ');
-  writeFileSync(join(DIST, `${name}.mjs`), `import entry from '${file}';\n\nexport const { ${list} } = entry;\n`);
+  // One without names is there for what importing it does.
+  const text =
+    list === '' ? `import '${file}';\n` : `import entry from '${file}';\n\nexport const { ${list} } = entry;\n`;
+  writeFileSync(join(DIST, `${name}.mjs`), text);
   // Types have no copies to worry about, and this keeps those that have no value.
   writeFileSync(join(DIST, `${name}.d.mts`), `export * from '${file}';\n`);
 }
 
-for (const name of ['index', 'carrier', 'testing/index', 'stages/index', 'sglang/index']) writeEntry(name);
+for (const name of ['index', 'carrier', 'testing/index', 'stages/index', 'sglang/index', 'register']) writeEntry(name);

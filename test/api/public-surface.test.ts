@@ -50,6 +50,7 @@ const MEMBERS = {
     'finish',
     'handle',
     'headers',
+    'ids',
     'leave',
     'level',
     'next',
