@@ -28,6 +28,11 @@ export function findBeginning({ headers, parent, root }: ParentOptions): Beginni
   if (root === true) return { parent: undefined, baggage: carried };
   const caller = headers === undefined ? undefined : readTraceContext(headers);
   if (caller !== undefined) return { parent: caller, baggage: carried };
+  return belowParent(parent, carried);
+}
+
+/** Below `parent`, a context, span or span context of OpenTelemetry, else below the active span. */
+export function belowParent(parent: ParentLike | undefined, carried: string | undefined): Beginning {
   const contexts = loadContexts();
   if (contexts === undefined) return { parent: undefined, baggage: carried };
   try {

@@ -2,9 +2,10 @@
 //
 // What a request that records nothing here hands on, because tracing is off, the request is not sampled or there was no
 // room. Made once a request, on its thread, by lib/request-start.ts; all work waits until `carrier` or `headers` is called.
-// Nothing here loads OpenTelemetry: with tracing off nothing does.
+// Nothing here loads OpenTelemetry, except to read a context or span of it that was given: with tracing off nothing does.
 import { type Carrier, carrierToHeaders, type HeaderSource, passOnHeaders } from './carrier';
 import { isCarrierId, makeCarrier, passableCarrier } from './carrier-check';
+import { belowParent, type ParentLike } from './parent';
 import { carrierContext, carrierOfHeaders, formatHeaders, type TraceContext } from './trace-context';
 
 /** What an inert request answers with. */
@@ -51,6 +52,34 @@ export class PassingHeaders implements Passing {
       ...(traceparent !== undefined && tracestate !== undefined && { tracestate }),
       ...(baggage !== undefined && { baggage }),
     };
+  }
+}
+
+/** What an application gave as parent while tracing is off: used where the headers, if any, name no caller. */
+export class PassingParent implements Passing {
+  constructor(
+    private readonly headersGiven: HeaderSource | undefined,
+    private readonly parent: ParentLike,
+  ) {}
+
+  carrier(): Carrier | undefined {
+    return this.resolve().carrier();
+  }
+
+  context(): TraceContext | undefined {
+    return this.resolve().context();
+  }
+
+  headers(): Record<string, string> {
+    return this.resolve().headers();
+  }
+
+  // Each time anew, like all of this: it is asked once or not at all.
+  private resolve(): Passing {
+    const given = new PassingHeaders(this.headersGiven ?? {});
+    if (given.context() !== undefined) return given;
+    const { parent, baggage } = belowParent(this.parent, given.headers()['baggage']);
+    return new PassingContext(parent, undefined, baggage);
   }
 }
 

@@ -4,12 +4,11 @@
 // once a request; nothing here throws, except what reading the application's attributes throws.
 import { type Attributes, OWNER_LIMIT } from './attributes';
 import type { Carrier } from './carrier';
-import type { HeaderSource } from './find-header';
 import { parseId } from './hex';
 import { CLOSED, type Lane } from './lane';
 import { ASK_AGAIN, LOCAL_PARENT, NONE, SCRATCH } from './native';
-import type { ParentLike } from './parent';
-import { type Passing, PassingCarrier, PassingContext, PassingHeaders } from './passing';
+import type { ParentLike, ParentOptions } from './parent';
+import { type Passing, PassingCarrier, PassingContext, PassingHeaders, PassingParent } from './passing';
 import { INERT_REQUEST, Request } from './request';
 import { askSampler, type Question, unsampledPosition } from './sampling';
 import type { TraceContext } from './trace-context';
@@ -114,7 +113,8 @@ export function passCarrier(carrier: unknown, lane?: Lane): Request {
   return carrier === undefined || carrier === null ? INERT_REQUEST : passingRequest(new PassingCarrier(carrier), lane);
 }
 
-export function passHeaders(headers: HeaderSource | undefined): Request {
+export function passParent({ headers, parent }: ParentOptions): Request {
+  if (parent !== undefined) return passingRequest(new PassingParent(headers, parent), undefined);
   return headers === undefined ? INERT_REQUEST : passingRequest(new PassingHeaders(headers), undefined);
 }
 

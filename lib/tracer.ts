@@ -15,7 +15,7 @@ import type { Lane } from './lane';
 import type { GpuStats, NativeLaneStats } from './native';
 import { findBeginning, type ParentLike } from './parent';
 import { INERT_REQUEST, type Request } from './request';
-import { adoptRequest, inertRequest, passCarrier, passHeaders, startRequest } from './request-start';
+import { adoptRequest, inertRequest, passCarrier, passParent, startRequest } from './request-start';
 import { type Closing, closeLater, goesOn } from './scope';
 import { checkLevel, checkModules } from './settings';
 import type { Delivery } from './sinks/delivery';
@@ -164,7 +164,7 @@ export class Tracer {
   /** Starts a request here. It must be ended: `finish` or `abort`. */
   request(options?: RequestOptions): Request {
     const { lane } = this;
-    if (lane === undefined) return passHeaders(options?.headers);
+    if (lane === undefined) return passParent(options ?? NO_OPTIONS);
     try {
       return startRequest(lane, {
         id: toId(options?.id),

@@ -200,6 +200,26 @@ describe('spans of libraries', () => {
     expect(result?.spanId).toBe(span.spanContext().spanId);
   });
 
+  it.each([
+    ['a span context', 'parent', CALLER],
+    ['a context', 'trace.setSpanContext(ROOT_CONTEXT, parent)', CALLER],
+    ['a context without a span', 'ROOT_CONTEXT', undefined],
+    ['nonsense', '{}', undefined],
+  ])('are children of %s that is given as parent in a process that does not trace', async (_what, given, spanId) => {
+    const program = `
+      import { ROOT_CONTEXT, trace } from '@opentelemetry/api';
+      import { start } from 'gpuspan';
+      const parent = { traceId: '${TRACE}', spanId: '${CALLER}', traceFlags: 1 };
+      const request = start().request({ headers: { baggage: 'a=1' }, parent: ${given} });
+      print([trace.getSpanContext(request.context())?.spanId ?? null, request.headers(), request.carrier()?.root ?? null]);`;
+    const traceparent = spanId && { traceparent: TRACEPARENT };
+    expect((await runProgram(program)).output).toEqual([
+      spanId ?? null,
+      { ...traceparent, baggage: 'a=1' },
+      spanId ?? null,
+    ]);
+  });
+
   it('are children of the caller in a process that does not trace', async () => {
     const program = `
       import { trace } from '@opentelemetry/api';

@@ -122,6 +122,46 @@ TEST_F(RequestsTest, TellsTheOutermostOpenSliceElseTheLastCompletedOneToACarrier
   EXPECT_EQ(recorder_->link_for_carrier(kNone), 0u);
 }
 
+TEST_F(RequestsTest, PlacesASpanOfALibraryBelowTheNamedElseTheInnermostSliceElseTheWorkerSpan) {
+  const uint16_t owner = request();
+  EXPECT_EQ(recorder_->position(owner, 0), 0u);  // no worker span yet: below the root span
+  const Token outer = recorder_->begin(owner, stage());
+  const uint64_t outer_id = recorder_->link_for_carrier(owner);
+  EXPECT_EQ(recorder_->position(owner, 0), outer_id);
+  const Token inner = recorder_->begin(owner, stage());
+  const uint64_t inner_id = recorder_->position(owner, 0);
+  EXPECT_EQ(recorder_->position(owner, inner), inner_id);
+  EXPECT_EQ(recorder_->position(owner, outer), outer_id);
+  recorder_->end(inner);
+  EXPECT_EQ(recorder_->position(owner, inner), outer_id);  // stale: as if it were not there
+  recorder_->end(outer);
+  const std::vector<Record> slices = drain();
+  EXPECT_EQ(slices.at(0).span_id, inner_id);
+  EXPECT_EQ(slices.at(1).span_id, outer_id);
+  EXPECT_EQ(recorder_->position(owner, 0), slices[1].parent);
+  recorder_->finish(owner, {});
+  EXPECT_EQ(recorder_->position(owner, 0), 0u);
+  EXPECT_EQ(recorder_->position(kNone, 0), 0u);
+}
+
+TEST_F(RequestsTest, PlacesNoSpanBelowASliceOfAnotherRequest) {
+  const uint16_t owner = request(), other = request();
+  const Token foreign = recorder_->begin(other, stage());
+  EXPECT_EQ(recorder_->position(owner, foreign), 0u);
+  EXPECT_NE(recorder_->position(other, foreign), 0u);
+  recorder_->end(foreign);
+}
+
+TEST_F(RequestsTest, FlagsARootBelowASpanOfThisProcessAsNoServer) {
+  RequestOrigin origin;
+  origin.parent = 0x1234;
+  origin.remote_parent = false;
+  recorder_->finish(recorder_->start_request(origin, {}), {});
+  const Record root = only(drain(), Kind::kRoot);
+  EXPECT_EQ(root.parent, 0x1234u);
+  EXPECT_EQ(root.flags & kFlagRemoteParent, 0);
+}
+
 TEST_F(RequestsTest, ReadsARequestOfAnotherLaneByItsHandle) {
   const uint16_t owner = request(3);
   const Token token = recorder_->begin(owner, stage());

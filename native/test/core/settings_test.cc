@@ -39,6 +39,15 @@ TEST_F(SettingsTest, GateWhatNativeCodeDeclaresByTheFilterTheyStartWithWithoutAC
   EXPECT_EQ(settings_.generation(), 0u);
 }
 
+TEST_F(SettingsTest, TellTheModulesThatNobodyHasDeclaredAndChangeNothing) {
+  declare(EntryKind::kStage, "a", 2, "one");
+  EXPECT_EQ(unknown_names({false, {"a", "c", "b"}}, names()), (std::vector<std::string>{"c", "b"}));
+  EXPECT_TRUE(unknown_names({}, names()).empty());
+  declare(EntryKind::kEvent, "b", 1, "noted");
+  EXPECT_EQ(unknown_names({false, {"b", "c"}}, names()), std::vector<std::string>{"c"});
+  EXPECT_EQ(settings_.generation(), 0u);
+}
+
 TEST_F(SettingsTest, OpenAndShutWhatWasDeclaredBeforeAndAfterAChange) {
   const uint16_t stage = declare(EntryKind::kStage, "a", 2, "one");
   const uint16_t event = declare(EntryKind::kEvent, "a", 1, "noted");
