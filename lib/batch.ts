@@ -11,7 +11,7 @@ import { Holders } from './holders';
 import { CLOSED, type Lane, type MemberColumns, type Token } from './lane';
 import { Loss } from './loss';
 import { BATCH_FLAG, MEMBERS_GONE, NONE, SCRATCH } from './native';
-import { type EndOptions, handleOf, Request } from './request';
+import { attributesOf, type EndOptions, handleOf, Request } from './request';
 import type { EventKind, Stage } from './stage';
 
 /** Options of `tracer.batch`. */
@@ -156,7 +156,7 @@ export class Batch {
       return;
     }
     this.where = CLOSED;
-    const attributes = options?.attributes;
+    const attributes = attributesOf(options);
     const bytes = attributes === undefined ? 0 : lane.payload.begin(OWNER_LIMIT).attributes(attributes).finish();
     lane.native.batchEnd((where >>> 16) & ~BATCH_FLAG, bytes);
   }

@@ -201,16 +201,19 @@ export class Request {
   setAttributes(attributes: Attributes): void {
     const lane = this.lane;
     if (this.level < 0 || lane === undefined) return;
+    // First: a getter among them may itself end this request, and start another in its place.
+    const bytes = lane.payload.begin(OWNER_LIMIT).attributes(attributes).finish();
     if (this.where === CLOSED) lane.lose(Loss.closed);
-    else lane.native.annotateRoot(this.where >>> 16, lane.payload.begin(OWNER_LIMIT).attributes(attributes).finish());
+    else lane.native.annotateRoot(this.where >>> 16, bytes);
   }
 
   /** Adds attributes to the span of this stay on this worker. It needs a slice or an event: attributes open none. */
   setWorkerAttributes(attributes: Attributes): void {
     const lane = this.lane;
     if (this.level < 0 || lane === undefined) return;
+    const bytes = lane.payload.begin(OWNER_LIMIT).attributes(attributes).finish();
     if (this.where === CLOSED) lane.lose(Loss.closed);
-    else lane.native.annotateWorker(this.where >>> 16, lane.payload.begin(OWNER_LIMIT).attributes(attributes).finish());
+    else lane.native.annotateWorker(this.where >>> 16, bytes);
   }
 
   /**
@@ -250,27 +253,29 @@ export class Request {
    * started it can then still be sent on (`carrier`, `headers`), get attributes and be ended; elsewhere only be sent on.
    */
   leave(options?: EndOptions): void {
+    const bytes = this.encodeEnd(options);
     const owner = this.close(this.adopted);
     if (owner === NONE) return;
     this.left = true;
-    this.lane!.native.requestLeave(owner, this.encodeEnd(options));
+    this.lane!.native.requestLeave(owner, bytes);
   }
 
   /** Ends the request: leaves this worker and writes the root span, if it was started here. Twice is a counted loss. */
   finish(options?: EndOptions): void {
+    const bytes = this.encodeEnd(options);
     const owner = this.close(true);
-    if (owner === NONE) return;
-    this.endOwner(owner, this.encodeEnd(options));
+    if (owner !== NONE) this.endOwner(owner, bytes);
   }
 
   /** Ends it with error status. An Error as reason is kept as an exception. */
   abort(reason: unknown = 'aborted', options?: EndOptions): void {
-    const owner = this.close(true);
-    if (owner === NONE) return;
+    if (this.level < 0 || this.lane === undefined) return;
     const attributes = attributesOf(options);
     // Before the reason, which must not be lost when a getter among them records or they fill the payload.
-    const payload = this.lane!.payload.begin(OWNER_LIMIT - ERROR_BYTES).attributes(attributes);
-    this.endOwner(owner, payload.extend(ERROR_BYTES).error(reason).finish());
+    const payload = this.lane.payload.begin(OWNER_LIMIT - ERROR_BYTES).attributes(attributes);
+    const bytes = payload.extend(ERROR_BYTES).error(reason).finish();
+    const owner = this.close(true);
+    if (owner !== NONE) this.endOwner(owner, bytes);
   }
 
   /** Runs `body` with this request as `tracer.current()`, across its awaits. Once a request: it costs more than a slice. */
@@ -349,7 +354,9 @@ export class Request {
     return owner;
   }
 
+  /** Before `close`: a getter among the attributes may itself end this request, and start another in its place. */
   private encodeEnd(options: EndOptions | undefined): number {
+    if (options === undefined || this.level < 0) return 0;
     const attributes = attributesOf(options);
     return attributes === undefined ? 0 : this.lane!.payload.begin(OWNER_LIMIT).attributes(attributes).finish();
   }
@@ -360,8 +367,8 @@ export class Request {
   }
 }
 
-/** None when a getter of the application's throws. */
-function attributesOf(options: EndOptions | undefined): Attributes | undefined {
+/** @internal None when a getter of the application's throws. */
+export function attributesOf(options: EndOptions | undefined): Attributes | undefined {
   try {
     return options?.attributes;
   } catch {

@@ -4,7 +4,7 @@
 // and timestamps of performance.now() as times of slices. With the addon, through to exported spans.
 import { type HrTime, SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { defineEvents, defineStages, type Request } from 'gpuspan';
+import { type Attributes, defineEvents, defineStages, type Request } from 'gpuspan';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { runProgram } from './child';
 import { idOf, parentOf, startExported } from './exported';
@@ -196,6 +196,34 @@ describe('abort', () => {
     };
     tracer.request({ name: 'options' }).abort('options', throwing);
     for (const name of ['full', 'getter', 'options']) expect((await named(name)).status.message).toBe(name);
+  });
+});
+
+describe('a getter among the attributes that ends the request and starts another in its place', () => {
+  it.each<[string, (request: Request, attributes: Attributes) => void]>([
+    ['leave', (request, attributes) => request.leave({ attributes })],
+    ['finish', (request, attributes) => request.finish({ attributes })],
+    ['abort', (request, attributes) => request.abort('reason', { attributes })],
+    ['setAttributes', (request, attributes) => request.setAttributes(attributes)],
+    ['setWorkerAttributes', (request, attributes) => request.setWorkerAttributes(attributes)],
+  ])('leaves the other alone, in %s', async (_method, call) => {
+    const request = tracer.request({ name: 'first' });
+    let other = tracer.current();
+    call(request, {
+      before: 1,
+      get ends() {
+        request.finish();
+        other = tracer.request({ name: 'other' });
+        return 1;
+      },
+    });
+    other.end(other.begin(stages.outer), { own: true });
+    other.finish();
+    expect((await named('outer')).attributes).toEqual({ own: true });
+    const { attributes, status } = await named('other');
+    expect(attributes).not.toHaveProperty('before');
+    expect(status.code).toBe(SpanStatusCode.UNSET);
+    expect((await spans()).filter(({ name }) => name === 'first' || name === 'other')).toHaveLength(2);
   });
 });
 

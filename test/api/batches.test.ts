@@ -70,6 +70,17 @@ describe('definition', () => {
     expect(fake.lost).toEqual([Loss.closed]);
   });
 
+  it('ends without attributes when the getter of those throws', () => {
+    const batch = defineBatch(lane, [member()], undefined);
+    const throwing = {
+      get attributes(): never {
+        throw new Error('no');
+      },
+    };
+    batch.end(throwing);
+    expect(fake.take()[1]).toMatch(/^batchEnd \d+$/);
+  });
+
   it('passes the attributes of an odd and an even number of members', () => {
     for (const count of [1, 2, 3]) {
       const members = Array.from({ length: count }, () => member());
