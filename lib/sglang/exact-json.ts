@@ -22,6 +22,7 @@ export function stringifyExactJson(value: unknown): string | undefined {
 
 function exactNumber(text: string): unknown {
   const number = Number(text);
-  if (String(number) === text) return number;
+  // An integer beyond 2^53 may be written back as it was read and still be another number inside.
+  if (String(number) === text && (Number.isSafeInteger(number) || !Number.isInteger(number))) return number;
   return /^-?[1-9]\d*$/.test(text) ? BigInt(text) : new LosslessNumber(text);
 }

@@ -201,6 +201,7 @@ describe("SGLang's header trace_context", () => {
 
 describe('JSON with exact integers', () => {
   it('reads and writes numbers as they are written', () => {
+    expect(parseExactJson('1107699297523626100')).toBe(1107699297523626100n);
     const text = '{"a":[1,-0,1.0,1e3,0.1,9007199254740993,-18446744073709551616,1e400],"__proto__":{"b":1}}';
     const value = parseExactJson(text) as Record<string, unknown>;
     expect(stringifyExactJson(value)).toBe(text);
