@@ -96,7 +96,8 @@ export function spansOf(request: OtlpRequest): ReceivedSpan[] {
   return spans;
 }
 
-function spanOf(span: OtlpSpan, resource: Attributes, scope: ReceivedSpan['scope']): ReceivedSpan {
+/** One span; throws when a field of it has a type or value that OTLP does not allow. */
+export function spanOf(span: OtlpSpan, resource: Attributes, scope: ReceivedSpan['scope']): ReceivedSpan {
   return {
     traceId: span.traceId,
     spanId: span.spanId,
@@ -104,8 +105,8 @@ function spanOf(span: OtlpSpan, resource: Attributes, scope: ReceivedSpan['scope
     traceState: span.traceState ?? '',
     name: span.name ?? '',
     kind: span.kind ?? 0,
-    startTimeUnixNano: BigInt(span.startTimeUnixNano ?? 0),
-    endTimeUnixNano: BigInt(span.endTimeUnixNano ?? 0),
+    startTimeUnixNano: nanos(span.startTimeUnixNano),
+    endTimeUnixNano: nanos(span.endTimeUnixNano),
     attributes: attributesOf(span.attributes),
     links: (span.links ?? []).map(({ traceId, spanId, attributes }) => ({
       traceId,
@@ -114,7 +115,7 @@ function spanOf(span: OtlpSpan, resource: Attributes, scope: ReceivedSpan['scope
     })),
     events: (span.events ?? []).map(({ name, timeUnixNano, attributes }) => ({
       name: name ?? '',
-      timeUnixNano: BigInt(timeUnixNano ?? 0),
+      timeUnixNano: nanos(timeUnixNano),
       attributes: attributesOf(attributes),
     })),
     status: { code: span.status?.code ?? 0, message: span.status?.message ?? '' },
@@ -124,7 +125,8 @@ function spanOf(span: OtlpSpan, resource: Attributes, scope: ReceivedSpan['scope
   };
 }
 
-function attributesOf(list: readonly OtlpAttribute[] | undefined): Attributes {
+/** Throws as `spanOf`. */
+export function attributesOf(list: readonly OtlpAttribute[] | undefined): Attributes {
   return Object.fromEntries((list ?? []).map(({ key, value }) => [key, plainValue(value)]));
 }
 
@@ -143,5 +145,15 @@ function plainValue(value: OtlpValue | undefined): AttributeValue {
 // A number where it is exact, else a bigint.
 function integer(value: string | number): number | bigint {
   const number = Number(value);
-  return Number.isSafeInteger(number) ? number : BigInt(value);
+  return Number.isSafeInteger(number) ? number : exact(value);
+}
+
+function nanos(value: string | number | undefined): bigint {
+  return exact(value ?? 0);
+}
+
+// Nothing in OTLP has more than 20 digits, and making a bigint of a megabyte of them takes seconds.
+function exact(value: string | number): bigint {
+  if (String(value).length > 21) throw new RangeError('a number of more than 64 bits');
+  return BigInt(value);
 }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `gpuspan report FILE...`. Called by run.ts.
+import { EXIT, type ExitCode } from '../exit-codes';
+import { reportJson } from '../report/json';
+import { makeReport, type Report } from '../report/make-report';
+import { reportText } from '../report/text';
+import { ProgressLine, type Streams } from '../streams';
+
+export interface ReportCommandOptions {
+  readonly json?: boolean;
+  readonly html?: string;
+  readonly slowest: number;
+  readonly rows: number;
+  readonly failOnLoss?: boolean;
+  readonly progress?: boolean;
+}
+
+/** @throws CommandError for input and output that cannot be used. */
+export async function report(
+  files: readonly string[],
+  options: ReportCommandOptions,
+  streams: Streams,
+): Promise<ExitCode> {
+  const line = (options.progress ?? streams.stderr.isTTY === true) ? new ProgressLine(streams.stderr) : undefined;
+  const made = await makeReport(files, { ...options, ...(line !== undefined && { onProgress: line.tell }) });
+  line?.end();
+  streams.stdout.write(options.json === true ? reportJson(made) : reportText(made));
+  return options.failOnLoss === true && isLacking(made) ? EXIT.finding : EXIT.ok;
+}
+
+function isLacking({ summary, files }: Report): boolean {
+  return summary.losses.total > 0 || files.some((file) => file.badLines > 0 || file.badSpans > 0 || file.truncated);
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reads a file of OTLP JSON in bounded memory and accounts for what was wrong with it. Called by `gpuspan report`,
+// twice a file: first for everything, then for the requests it shows.
+import { type FileHandle, open } from 'node:fs/promises';
+import type { ReceivedSpan } from '../../testing/otlp-json';
+import { CommandError, EXIT } from '../exit-codes';
+import { OtlpText } from './otlp-text';
+
+const CHUNK_BYTES = 1024 * 1024;
+const MAX_NOTES = 5;
+
+/** What a file held. */
+export interface FileAccount {
+  readonly path: string;
+  bytes: number;
+  spans: number;
+  /** Spans that are not as OTLP has them. */
+  badSpans: number;
+  /** Lines that are not JSON. */
+  badLines: number;
+  /** It ends inside a line, object or array. */
+  truncated: boolean;
+  /** The first few problems, in words. */
+  readonly notes: string[];
+}
+
+export interface ReadOptions {
+  readonly onSpan: (span: ReceivedSpan) => void;
+  /** Called after each piece, with the bytes so far and the file's size when it was opened. */
+  readonly onProgress?: (bytes: number, size: number) => void;
+}
+
+/** @throws CommandError `EXIT.input` when the file cannot be read. */
+export async function readOtlpFile(path: string, { onSpan, onProgress }: ReadOptions): Promise<FileAccount> {
+  const account: FileAccount = { path, bytes: 0, spans: 0, badSpans: 0, badLines: 0, truncated: false, notes: [] };
+  const text = new OtlpText({
+    span: (span) => {
+      account.spans++;
+      onSpan(span);
+    },
+    badSpan: () => account.badSpans++,
+    badLine: (number, problem) => {
+      account.badLines++;
+      if (account.notes.length < MAX_NOTES) account.notes.push(`line ${number}: ${problem}`);
+    },
+    truncated: () => (account.truncated = true),
+  });
+  const file = await openFile(path);
+  try {
+    await readAll(file, path, (chunk, size) => {
+      if (account.bytes === 0) refuseBinary(path, chunk);
+      account.bytes += chunk.length;
+      text.write(chunk);
+      onProgress?.(account.bytes, size);
+    });
+  } finally {
+    await file.close();
+  }
+  text.end();
+  return account;
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    throw new CommandError(EXIT.input, `${path} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+async function readAll(file: FileHandle, path: string, take: (chunk: Buffer, size: number) => void): Promise<void> {
+  try {
+    const { size } = await file.stat();
+    for (;;) {
+      // A new buffer each time: lines hold on to parts of it.
+      const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+      const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, null);
+      if (bytesRead === 0) return;
+      take(buffer.subarray(0, bytesRead), size);
+    }
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError(EXIT.input, `${path} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function refuseBinary(path: string, chunk: Buffer): void {
+  const compressed = chunk[0] === 0x1f && chunk[1] === 0x8b;
+  const hint = compressed ? 'is compressed: unpack it first, for example with gunzip -k' : 'is not OTLP JSON';
+  if (compressed || chunk.subarray(0, 512).includes(0)) throw new CommandError(EXIT.input, `${path} ${hint}`);
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A report of files: everything the text, JSON and HTML forms show. Called by `gpuspan report`. Reads each file twice,
+// because which requests are the slowest is known at the end only, and the files may be larger than memory.
+import { CommandError, EXIT } from '../exit-codes';
+import { type FileAccount, readOtlpFile } from '../input/otlp-file';
+import { type ShownRequest, Slowest, type StreamSlice } from '../model/slowest';
+import { Summary, type SummaryData } from '../model/summary';
+
+export interface ReportOptions {
+  /** How many of the slowest requests are shown whole. */
+  readonly slowest: number;
+  /** How many have a row. */
+  readonly rows: number;
+  /** Called now and then, with the bytes read of all that will be. */
+  readonly onProgress?: (bytes: number, size: number) => void;
+}
+
+export interface Report {
+  readonly files: readonly FileAccount[];
+  readonly summary: SummaryData;
+  readonly slowest: readonly ShownRequest[];
+  /** Around the slowest requests. */
+  readonly streams: { readonly slices: readonly StreamSlice[]; readonly left: number };
+  /** Epoch nanoseconds in decimal that relative times count from. */
+  readonly baseUnixNano: string;
+}
+
+/** @throws CommandError `EXIT.input` when a file cannot be read, or there is no span in any. */
+export async function makeReport(paths: readonly string[], options: ReportOptions): Promise<Report> {
+  const progress = new Progress(paths.length, options.onProgress);
+  const summary = new Summary(Math.max(options.rows, options.slowest));
+  const files: FileAccount[] = [];
+  for (const path of paths) {
+    files.push(await readOtlpFile(path, { onSpan: (span) => summary.add(span), onProgress: progress.of() }));
+  }
+  const first = summary.result();
+  if (first.spans === 0) throw new CommandError(EXIT.input, `no span in ${paths.join(', ')}${firstNote(files)}`);
+  const slowest = new Slowest(first.requests.rows.slice(0, options.slowest), summary.base);
+  const again = (span: Parameters<Slowest['add']>[0]) => {
+    summary.addAgain(span);
+    slowest.add(span);
+  };
+  for (const path of paths) await readOtlpFile(path, { onSpan: again, onProgress: progress.of() });
+  return {
+    files,
+    summary: summary.result(),
+    slowest: slowest.requests(),
+    streams: slowest.streams(),
+    baseUnixNano: String(summary.base),
+  };
+}
+
+function firstNote(files: readonly FileAccount[]): string {
+  const note = files.flatMap(({ notes }) => notes)[0];
+  const bad = files.reduce((sum, { badSpans }) => sum + badSpans, 0);
+  if (note !== undefined) return ` (${note})`;
+  return bad > 0 ? ` (${bad} malformed ones)` : '; OTLP JSON with resourceSpans is expected';
+}
+
+/** One count over two readings of every file. */
+class Progress {
+  readonly #reports: ((bytes: number, size: number) => void) | undefined;
+  readonly #sizes: number[] = [];
+  readonly #files: number;
+  #done = 0;
+
+  constructor(files: number, reports: ((bytes: number, size: number) => void) | undefined) {
+    this.#files = files;
+    this.#reports = reports;
+  }
+
+  /** For the next reading of a file. */
+  of(): (bytes: number, size: number) => void {
+    let last = 0;
+    let known = false;
+    return (bytes, size) => {
+      if (!known) this.#sizes.push(size);
+      known = true;
+      this.#done += bytes - last;
+      last = bytes;
+      const first = this.#sizes.slice(0, this.#files).reduce((sum, each) => sum + each, 0);
+      this.#reports?.(this.#done, 2 * first);
+    };
+  }
+}
