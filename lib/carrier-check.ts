@@ -84,6 +84,11 @@ export function toTraceState(text: unknown): string | undefined {
   return isHeaderText(text, MAX_STATE_LENGTH) ? text : undefined;
 }
 
+/** Baggage that may travel; undefined for what may not. */
+export function toBaggage(text: unknown): string | undefined {
+  return isBaggage(text) ? text : undefined;
+}
+
 type GivenCarrier = Partial<Record<keyof Carrier, unknown>> | null | undefined;
 
 function parseCarrier(text: string): object | CarrierRefusal {

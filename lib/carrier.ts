@@ -4,7 +4,7 @@
 // a header. This is the entry `gpuspan/carrier`: it loads neither the addon nor OpenTelemetry, so that a process which
 // does not trace, and does not even have gpuspan configured, can pass on what it was given.
 import { checkCarrier, isHeaderText, MAX_BAGGAGE_LENGTH, passableCarrier } from './carrier-check';
-import { findHeader, type HeaderSource } from './find-header';
+import { findHeader, type HeaderSource, keepHeaders } from './find-header';
 import { carrierBaggage, carrierContext, formatHeaders, formatTraceparent } from './trace-context';
 
 export type { CarrierRefusal } from './carrier-check';
@@ -97,8 +97,9 @@ export function carrierToTraceparent(carrier: Carrier | undefined): string | und
  */
 export function passOnHeaders(headers: HeaderSource | undefined): Record<string, string> {
   const passed: Record<string, string> = {};
+  const kept = headers && keepHeaders(headers);
   const take = (name: string, maxLength: number): void => {
-    const value = findHeader(headers, name);
+    const value = findHeader(kept, name);
     if (isHeaderText(value, maxLength)) passed[name] = value;
   };
   take('traceparent', MAX_TRACEPARENT_LENGTH);

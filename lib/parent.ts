@@ -3,7 +3,7 @@
 // Below which span a new request begins. Called once a request, on its thread; OpenTelemetry is loaded where tracing is
 // on and never where it is off. Nothing here throws.
 import type { Context } from '@opentelemetry/api';
-import type { HeaderSource } from './find-header';
+import { type HeaderSource, keepHeaders } from './find-header';
 import { readBaggage, readTraceContext } from './headers';
 import type { Beginning, ParentLike } from './otel/context';
 import type { TraceContext } from './trace-context';
@@ -23,7 +23,8 @@ export interface ParentOptions {
  * OpenTelemetry. What is malformed is as if it were not there; a context without a span is none. Baggage is that of the
  * headers, else, where they name no caller, of the context.
  */
-export function findBeginning({ headers, parent, root }: ParentOptions): Beginning {
+export function findBeginning({ headers: given, parent, root }: ParentOptions): Beginning {
+  const headers = given && keepHeaders(given);
   const carried = readBaggage(headers);
   if (root === true) return { parent: undefined, baggage: carried };
   const caller = headers === undefined ? undefined : readTraceContext(headers);

@@ -5,6 +5,7 @@
 // Nothing here loads OpenTelemetry, except to read a context or span of it that was given: with tracing off nothing does.
 import { type Carrier, carrierToHeaders, type HeaderSource, passOnHeaders } from './carrier';
 import { isCarrierId, makeCarrier, passableCarrier } from './carrier-check';
+import { keepHeaders } from './find-header';
 import { belowParent, type ParentLike } from './parent';
 import { carrierContext, carrierOfHeaders, formatHeaders, type TraceContext } from './trace-context';
 
@@ -35,7 +36,7 @@ export class PassingCarrier implements Passing {
 
 /** Headers of an incoming call, unread, while tracing is off. */
 export class PassingHeaders implements Passing {
-  constructor(private readonly given: HeaderSource) {}
+  constructor(private given: HeaderSource) {}
 
   carrier(): Carrier | undefined {
     return carrierOfHeaders(this.headers());
@@ -46,6 +47,7 @@ export class PassingHeaders implements Passing {
   }
 
   headers(): Record<string, string> {
+    this.given = keepHeaders(this.given);
     const { traceparent, tracestate, baggage } = passOnHeaders(this.given);
     return {
       ...(traceparent !== undefined && { traceparent }),
@@ -57,10 +59,14 @@ export class PassingHeaders implements Passing {
 
 /** What an application gave as parent while tracing is off: used where the headers, if any, name no caller. */
 export class PassingParent implements Passing {
+  private readonly incoming: PassingHeaders;
+
   constructor(
-    private readonly headersGiven: HeaderSource | undefined,
+    headers: HeaderSource | undefined,
     private readonly parent: ParentLike,
-  ) {}
+  ) {
+    this.incoming = new PassingHeaders(headers ?? {});
+  }
 
   carrier(): Carrier | undefined {
     return this.resolve().carrier();
@@ -76,9 +82,8 @@ export class PassingParent implements Passing {
 
   // Each time anew, like all of this: it is asked once or not at all.
   private resolve(): Passing {
-    const given = new PassingHeaders(this.headersGiven ?? {});
-    if (given.context() !== undefined) return given;
-    const { parent, baggage } = belowParent(this.parent, given.headers()['baggage']);
+    if (this.incoming.context() !== undefined) return this.incoming;
+    const { parent, baggage } = belowParent(this.parent, this.incoming.headers()['baggage']);
     return new PassingContext(parent, undefined, baggage);
   }
 }

@@ -46,14 +46,13 @@ function readPosition(position: Rooms, level: number): SglangReading {
 /** The header for requests by bootstrap room. What is no carrier is left out; undefined when nothing is left. */
 export function toSglangHeader(carriers: Readonly<Record<string, Carrier | undefined>>): string | undefined {
   try {
-    const rooms: Rooms = {};
-    for (const [room, carrier] of Object.entries(carriers)) {
+    const rooms = Object.entries(carriers).flatMap(([room, carrier]) => {
       const checked = checkCarrier(carrier);
-      if (typeof checked === 'string') continue;
-      rooms[room] = { root_span: writeRoot(checked), prev_span: writeLink(checked) ?? NONE };
-    }
-    if (Object.keys(rooms).length === 0) return undefined;
-    return Buffer.from(stringifyExactJson(rooms) ?? '').toString('base64');
+      if (typeof checked === 'string') return [];
+      return [[room, { root_span: writeRoot(checked), prev_span: writeLink(checked) ?? NONE }] as const];
+    });
+    if (rooms.length === 0) return undefined;
+    return Buffer.from(stringifyExactJson(Object.fromEntries(rooms)) ?? '').toString('base64');
   } catch {
     return undefined;
   }

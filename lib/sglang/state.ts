@@ -6,7 +6,7 @@
 // Fields after SGLang's `TraceReqContext.__getstate__` (python/sglang/srt/observability/trace.py, 2026): traceparent and
 // tracestate in `root_span_context`, ids in `last_span_context` as integers, `trace_level` 0 to 4.
 import type { Carrier } from '../carrier';
-import { checkCarrier, makeCarrier } from '../carrier-check';
+import { checkCarrier, isCarrierId, makeCarrier, toBaggage, toTraceState } from '../carrier-check';
 import { formatTraceparent } from '../trace-context';
 import { parseExactJson, stringifyExactJson } from './exact-json';
 
@@ -18,8 +18,7 @@ export const SGLANG_REFUSALS = {
   root: 'its root_span_context has no well-formed traceparent',
   rounded: 'an id of its last_span_context was rounded by JSON.parse; pass the text, or parse it with parseExactJson',
   link: 'its last_span_context is neither null nor a pair of ids',
-  level: 'its trace_level is no integer from 0 to 4',
-  other: 'a field is longer than a carrier takes',
+  level: 'its trace_level is no integer of 0 or more',
   unreadable: 'reading it threw',
 } as const;
 
@@ -43,13 +42,19 @@ export interface SglangDefaults {
 const MAX_TEXT = 65_536;
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 const DEFAULT_LEVEL = 3;
+/** SGLang takes any level from 0 up; from here on there is nothing more to record. */
+const MAX_LEVEL = 4;
 const NANOS_PER_MILLI = 1_000_000n;
+
+/** What `root_span_context` says of a carrier. */
+const ROOT_FIELDS = ['trace', 'root', 'flags', 'state', 'baggage'] as const;
 
 type Fields = Record<string, unknown>;
 
 /**
  * The carrier of SGLang's state: its JSON text, or the object that `parseExactJson` made of it. Adopt it with
- * `tracer.adopt`; its levels mean what SGLang's mean. A link into another trace than the root's stays behind.
+ * `tracer.adopt`; its levels mean what SGLang's mean. A link into another trace than the root's stays behind, as does an
+ * id, tracestate or baggage that a carrier does not take: `toSglang` finds them in the state that was received.
  */
 export function fromSglang(state: unknown): SglangReading {
   try {
@@ -64,8 +69,9 @@ export function fromSglang(state: unknown): SglangReading {
 
 /**
  * SGLang's state of a carrier, as JSON text. With `received`, the state that the carrier was made of (text or object),
- * only what has changed is written into it: every other field stays as it came, whatever it is, and with nothing changed
- * it is the same state. Without it, a state of its own. Undefined for undefined and for what is no carrier.
+ * only what has changed is written into it: every other field stays as it came, whatever it is. With nothing changed, and
+ * for undefined or what is no carrier, it is the same state, a text to the last character. Without `received`, a state of
+ * its own, and undefined where there is no carrier. Undefined, too, when `received` is no state.
  */
 export function toSglang(
   carrier: Carrier | undefined,
@@ -74,10 +80,13 @@ export function toSglang(
 ): string | undefined {
   try {
     const checked = checkCarrier(carrier);
-    if (typeof checked === 'string') return undefined;
-    const kept = received === undefined ? undefined : readFields(received);
+    const known = typeof checked === 'string' ? undefined : checked;
+    if (received === undefined) return known && stringifyExactJson(newState(known, defaults));
+    const kept = readFields(received);
     if (typeof kept === 'string') return undefined;
-    return stringifyExactJson(kept === undefined ? newState(checked, defaults) : changedState(checked, kept));
+    const changes = known === undefined ? {} : changesOf(known, kept);
+    if (typeof received === 'string' && Object.keys(changes).length === 0) return received;
+    return stringifyExactJson({ ...kept, ...changes });
   } catch {
     return undefined;
   }
@@ -105,26 +114,23 @@ function readCarrier(fields: Fields): Carrier | SglangRefusal {
   const [, trace, span, flags] = parent as unknown as [string, string, string, string];
   const link = readLink(own(fields, 'last_span_context'), trace);
   if (link === 'link' || link === 'rounded') return link;
-  const level = own(fields, 'trace_level') ?? DEFAULT_LEVEL;
+  const level = readLevel(own(fields, 'trace_level'));
+  if (level === undefined) return 'level';
   const rid = own(fields, 'rid');
-  const id = rid === undefined || rid === null ? undefined : (rid as string);
   const sampled = (Number.parseInt(flags, 16) & 1) as 0 | 1;
-  const state = own(root, 'tracestate') as string | undefined;
-  const baggage = own(root, 'baggage') as string | undefined;
-  const carrier = makeCarrier(
-    trace,
-    span,
-    link,
-    level as number,
-    sampled,
-    id,
-    state || undefined,
-    baggage || undefined,
+  const id = isCarrierId(rid) ? rid : undefined;
+  const state = toTraceState(own(root, 'tracestate'));
+  const checked = checkCarrier(
+    makeCarrier(trace, span, link, level, sampled, id, state, toBaggage(own(root, 'baggage'))),
   );
-  const checked = checkCarrier(carrier);
-  if (typeof checked !== 'string') return checked;
-  if (checked === 'level') return 'level';
-  return checked === 'trace' || checked === 'root' ? 'root' : 'other';
+  return typeof checked === 'string' ? 'root' : checked;
+}
+
+function readLevel(given: unknown): number | undefined {
+  if (given === undefined || given === null) return DEFAULT_LEVEL;
+  if (typeof given !== 'bigint' && !Number.isInteger(given)) return undefined;
+  const level = Math.min(Number(given), MAX_LEVEL);
+  return level >= 0 ? level : undefined;
 }
 
 /** The span id to link to, or why there is none. A link into another trace than the root's has no place in a carrier. */
@@ -166,18 +172,17 @@ export function writeRoot(carrier: Carrier): Fields {
   return root;
 }
 
-function changedState(carrier: Carrier, kept: Fields): Fields {
+/** The fields to write into a state so that it says what the carrier says. */
+function changesOf(carrier: Carrier, kept: Fields): Fields {
   const before = readCarrier(kept);
-  const was = typeof before === 'string' ? undefined : before;
+  const was: Partial<Carrier> = typeof before === 'string' ? {} : before;
   const changes: Fields = {};
-  if (was === undefined) changes['tracing_enable'] = true;
-  if (was?.trace !== carrier.trace || was.root !== carrier.root || was.flags !== carrier.flags) {
-    changes['root_span_context'] = writeRoot(carrier);
-  }
-  if (was === undefined || was.link !== carrier.link) changes['last_span_context'] = writeLink(carrier);
-  if (was === undefined || was.level !== carrier.level) changes['trace_level'] = carrier.level;
-  if (was === undefined || was.id !== carrier.id) changes['rid'] = carrier.id ?? null;
-  return { ...kept, ...changes };
+  if (typeof before === 'string') changes['tracing_enable'] = true;
+  if (ROOT_FIELDS.some((field) => was[field] !== carrier[field])) changes['root_span_context'] = writeRoot(carrier);
+  if (was.link !== carrier.link || typeof before === 'string') changes['last_span_context'] = writeLink(carrier);
+  if (was.level !== carrier.level) changes['trace_level'] = carrier.level;
+  if (was.id !== carrier.id) changes['rid'] = carrier.id ?? null;
+  return changes;
 }
 
 function newState(carrier: Carrier, { moduleName = 'request', role = 'null', bootstrapRoom }: SglangDefaults): Fields {

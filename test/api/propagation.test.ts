@@ -79,6 +79,17 @@ describe('a process that traces', () => {
         ['traceparent', TRACEPARENT],
       ] as [string, string][],
     ],
+    ['an iterator of pairs', new Headers({ traceparent: TRACEPARENT, tracestate: 'a=1' }).entries()],
+    ['an iterator of names and values', ['Traceparent', TRACEPARENT].values() as never],
+    [
+      'an object whose other properties throw',
+      Object.defineProperty({ Traceparent: TRACEPARENT }, 'cookie', {
+        enumerable: true,
+        get() {
+          throw new Error('no');
+        },
+      }) as never,
+    ],
     ['names and values in turn', ['Host', 'x', 'Traceparent', TRACEPARENT]],
   ])('finds the caller among headers in the form of %s', (_form, headers) => {
     const request = tracer.request({ headers });
@@ -107,6 +118,12 @@ describe('a process that traces', () => {
       ),
     ],
     ['numbers', { traceparent: 7 }],
+    [
+      'pairs without end',
+      (function* () {
+        for (;;) yield ['a', 'b'];
+      })(),
+    ],
   ])('starts a trace of its own when the headers are hostile: %s', (_what, headers) => {
     const request = tracer.request({ headers: headers as never });
     expect(request.carrier()!.trace).not.toBe(TRACE);
@@ -200,6 +217,7 @@ describe('a process whose tracing is off', () => {
         pass(tracer.request({ headers: { traceparent: 'cc${TRACEPARENT.slice(2)}-more', tracestate: 'a=1' } })),
         pass(tracer.request({ headers: { traceparent: '${TRACEPARENT}-more' } })),
         pass(tracer.request({ headers: { baggage: 'b=2', tracestate: 'a=1' } })),
+        pass(tracer.request({ headers: new Map(Object.entries(given)).entries() })),
         pass(tracer.request({ headers: 7 })),
         pass(tracer.request({ headers: { traceparent: 'a\\r\\nb: c' } })),
       ]);
@@ -214,6 +232,10 @@ describe('a process whose tracing is off', () => {
       [context, { traceparent: `cc${TRACEPARENT.slice(2)}-more`, tracestate: 'a=1' }],
       [null, { traceparent: `${TRACEPARENT}-more` }],
       [null, { baggage: 'b=2' }],
+      [
+        { ...context, baggage: 'b=2' },
+        { traceparent: TRACEPARENT, tracestate: 'a=1', baggage: 'b=2' },
+      ],
       [null, {}],
       [null, {}],
     ]);

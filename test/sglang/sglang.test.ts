@@ -74,6 +74,55 @@ describe("SGLang's _trace_state", () => {
     expect(JSON.stringify(JSON.parse(TEXT))).not.toBe(TEXT);
   });
 
+  it('goes in and out as Python writes it: spaces, escapes, halves of surrogate pairs, names given twice alike', () => {
+    const text =
+      '{"more": {"__proto__": [1.0, 1e400]}, "tracing_enable": true, "rid": "caf\\u00e9 \\uD800", "more": {"__proto__": [1.0, 1e400]},' +
+      ` "root_span_context": {"traceparent": "00-${TRACE}-ffffffffffffffdd-01"}, "last_span_context": null}`;
+    const { carrier } = fromSglang(text);
+    expect(carrier?.id).toBe('café \ud800');
+    expect(toSglang(carrier, text)).toBe(text);
+  });
+
+  it('goes on as it came where SGLang did not trace, and where nothing became of the carrier', () => {
+    const off = '{"tracing_enable": false}';
+    expect(toSglang(fromSglang(off).carrier, off)).toBe(off);
+    expect(toSglang(undefined, TEXT)).toBe(TEXT);
+    expect(toSglang({ v: 1 } as Carrier, STATE)).toBe(TEXT);
+    expect(toSglang(undefined)).toBeUndefined();
+  });
+
+  it.each([
+    ['id', { ...STATE, rid: 'r'.repeat(1025) }],
+    ['id', { ...STATE, rid: 7 }],
+    ['state', { ...STATE, root_span_context: { ...STATE.root_span_context, tracestate: 'a'.repeat(513) } }],
+    ['baggage', { ...STATE, root_span_context: { ...STATE.root_span_context, baggage: 'a\nb' } }],
+  ] as const)('keeps to itself an %s that a carrier does not take', (field, given) => {
+    const text = stringifyExactJson(given)!;
+    const { carrier } = fromSglang(text);
+    expect(carrier).toMatchObject({ trace: TRACE, level: 3 });
+    expect(carrier).not.toHaveProperty(field);
+    expect(toSglang(carrier, text)).toBe(text);
+    const moved = parseExactJson(toSglang({ ...carrier!, link: 'fffffffffffffff1' }, text)!);
+    expect(moved).toMatchObject({ rid: given.rid, root_span_context: given.root_span_context });
+  });
+
+  it.each([4, 5, 99, 2n ** 70n])('records everything from level 4 up, and keeps the number: %s', (level) => {
+    const text = stringifyExactJson({ ...STATE, trace_level: level })!;
+    const { carrier } = fromSglang(text);
+    expect(carrier?.level).toBe(4);
+    expect(toSglang(carrier, text)).toBe(text);
+  });
+
+  it('writes what else the carrier says otherwise', () => {
+    const carrier: Carrier = { ...fromSglang(TEXT).carrier!, state: 'b=2', baggage: 'c=3', level: 1, id: 'mine' };
+    expect(parseExactJson(toSglang(carrier, TEXT)!)).toEqual({
+      ...STATE,
+      rid: 'mine',
+      trace_level: 1,
+      root_span_context: { ...STATE.root_span_context, tracestate: 'b=2', baggage: 'c=3' },
+    });
+  });
+
   it('goes in and out unchanged whatever its ids, its level and its other fields are', () => {
     fc.assert(
       fc.property(state, (given) => {
@@ -140,10 +189,9 @@ describe("SGLang's _trace_state", () => {
     ['link', { ...STATE, last_span_context: { span_id: -1, trace_id: 1 } }],
     ['link', { ...STATE, last_span_context: { span_id: 1.5, trace_id: 1 } }],
     ['link', { ...STATE, last_span_context: { span_id: '12', trace_id: 1 } }],
-    ['level', { ...STATE, trace_level: 5 }],
+    ['level', { ...STATE, trace_level: -1 }],
+    ['level', { ...STATE, trace_level: 1.5 }],
     ['level', { ...STATE, trace_level: '3' }],
-    ['other', { ...STATE, rid: 7 }],
-    ['other', { ...STATE, rid: 'r'.repeat(1025) }],
     [
       'unreadable',
       {
@@ -196,6 +244,12 @@ describe("SGLang's header trace_context", () => {
     expect(fromSglangHeader(header, 9).refused).toBe('off');
     expect(fromSglangHeader('a'.repeat(70_000), 7).refused).toBe('size');
     expect(toSglangHeader({})).toBeUndefined();
+  });
+
+  it('takes any name of a room', () => {
+    const { carrier } = fromSglang(TEXT);
+    const rooms = JSON.parse(`{"__proto__":${JSON.stringify(carrier)}}`) as Record<string, Carrier>;
+    expect(fromSglangHeader(toSglangHeader(rooms), '__proto__', 3).carrier?.link).toBe(carrier?.link);
   });
 });
 
