@@ -2,12 +2,14 @@
 //
 // What off-thread.ts (the environment that called start) and delivery-worker.ts (the thread that reads) say
 // to each other. Everything else they share is in the segment: the lease, the flush ticket, the account.
+import type { Protocol } from '../otel/destination';
 import type { ResourceAttributes } from '../otel/resource';
 
 /** `workerData` of the delivery worker. */
 export interface DeliveryOrder {
   /** Holds the lease; the worker transfers it to its own environment. */
   readonly parentEnvironment: number;
+  readonly protocol: Protocol;
   /** For messages only; the exporter reads the OTEL_* variables itself. */
   readonly endpoint: string;
   readonly serviceName: string | undefined;
@@ -15,8 +17,13 @@ export interface DeliveryOrder {
   readonly expandLevel: number;
 }
 
-/** `wake`: look for a flush ticket now. `stop`: flush was done, shut the exporter down and end. */
-export type ToWorker = { readonly type: 'wake' } | { readonly type: 'stop' };
+/**
+ * `wake`: look for a flush ticket now. `hurry`: the end is near, send nothing again. `stop`: flush was done, shut the
+ * exporter down and end.
+ */
+export interface ToWorker {
+  readonly type: 'wake' | 'hurry' | 'stop';
+}
 
 /** `reading`: holds the lease and reads. */
 export type FromWorker = { readonly type: 'reading' };

@@ -5,14 +5,16 @@
 // event loop: at process exit the parent's thread is blocked in native.flushWait, waiting for this one.
 import { writeSync } from 'node:fs';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { loadNative } from '../native';
-import { createExporter } from '../otel/exporter';
+import { loadNative, type Native } from '../native';
+import { createOtlpExporter, type OtlpExporter } from '../otel/transport';
 import { createResource, SCOPE } from '../otel/resource';
 import { LiveSource } from '../segment/live-source';
-import { SpanPipeline } from '../spans/pipeline';
+import { OtlpPipeline } from '../otlp/pipeline';
+import { type PipelineOptions, SpanPipeline } from '../spans/pipeline';
 import type { DeliveryOrder, FromWorker, ToWorker } from './delivery-protocol';
 import { Drain, type ReaderLoop } from './drain';
-import { ExporterSink } from './exporter-sink';
+import { ExporterSink, RequestSink } from './exporter-sink';
+import type { PacedSinkOptions } from './paced-sink';
 import { unreadLanes } from './unread';
 
 const STDERR = 2;
@@ -36,33 +38,55 @@ function deliver(order: DeliveryOrder): void {
   const { native } = loaded;
   const environment = native.environment();
   if (!native.leaseTransfer(order.parentEnvironment, environment)) process.exit(0); // another one reads by now
-  const exporter = createExporter(); // early, so that its modules are loaded before the first span
+  const otlp = createOtlpExporter(order.protocol); // early, so that its modules are loaded before the first span
   const source = new LiveSource(native);
-  const pipeline = new SpanPipeline(source, {
+  const spans = {
     // Readers come and go; their variables stay.
     resource: createResource(order, (message) => native.firstTo(message) && warn(message)),
     scope: SCOPE,
     expandLevel: order.expandLevel,
-  });
-  const sink = new ExporterSink(exporter, { destination: order.endpoint, warn });
-  const drain = new Drain(native, pipeline, sink, {
-    environment,
-    unread: () => unreadLanes(source),
-    onLeaseLost: () => process.exit(0),
-    onFailure: (error) => {
-      throw error; // ends this thread; its parent says so and tries again later
-    },
-  });
-  parentPort?.on('message', (message: ToWorker) => {
-    if (message.type === 'wake') drain.wake();
+  };
+  const { drain, sink } = connect(otlp, source, spans, native, { destination: order.endpoint, warn });
+  parentPort?.on('message', ({ type }: ToWorker) => {
+    if (type === 'wake') drain.wake();
+    else if (type === 'hurry') sink.hurry();
     else void end(drain, sink);
   });
   say({ type: 'reading' });
   drain.turn();
 }
 
+interface Connection {
+  readonly drain: ReaderLoop;
+  readonly sink: Pick<ExporterSink, 'hurry' | 'shutdown'>;
+}
+
+// Pipeline and sink in the form that the exporter takes.
+function connect(
+  otlp: OtlpExporter,
+  source: LiveSource,
+  spans: PipelineOptions,
+  native: Native,
+  options: PacedSinkOptions,
+): Connection {
+  const drainOptions = {
+    environment: native.environment(),
+    unread: () => unreadLanes(source),
+    onLeaseLost: () => process.exit(0),
+    onFailure: (error: unknown) => {
+      throw error; // ends this thread; its parent says so and tries again later
+    },
+  };
+  if (otlp.takes === 'bytes') {
+    const sink = new RequestSink(otlp.exporter, options);
+    return { sink, drain: new Drain(native, new OtlpPipeline(source, spans), sink, drainOptions) };
+  }
+  const sink = new ExporterSink(otlp.exporter, options);
+  return { sink, drain: new Drain(native, new SpanPipeline(source, spans), sink, drainOptions) };
+}
+
 // process.exit ends this thread whatever sockets the exporter keeps open, and only this thread.
-async function end(drain: ReaderLoop, sink: ExporterSink): Promise<void> {
+async function end(drain: ReaderLoop, sink: Connection['sink']): Promise<void> {
   drain.stop();
   await sink.shutdown();
   process.exit(0);

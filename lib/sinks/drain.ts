@@ -163,9 +163,9 @@ export class Drain<Spans> {
   #deliver(batch: Reading<Spans>): void {
     for (const { lane, low, high } of batch.lanes) this.#read.set(lane, { low, high });
     const entry = this.#ledger.open(batch);
-    this.#sink.write(batch.spans, (failedSpans) => {
+    this.#sink.write(batch.spans, (failedSpans, rejectedSpans) => {
       if (this.#stopped || !this.#holdsLease()) return;
-      this.#ledger.settle(entry, failedSpans);
+      this.#ledger.settle(entry, failedSpans, rejectedSpans);
       if (this.#turning) return;
       this.#ledger.publish();
       this.wake(); // the sink has room again, and a flush may be complete

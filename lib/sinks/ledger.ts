@@ -32,6 +32,7 @@ export interface Entry {
   /** Still to be booked to the reason, of the batch's slices. */
   corrupt: number;
   failed: number;
+  rejected: number;
   failedOwners: number;
   readonly spans: number;
   readonly slices: number;
@@ -87,6 +88,7 @@ export class Ledger {
       advanced: [],
       corrupt: batch.corrupt,
       failed: 0,
+      rejected: 0,
       failedOwners: 0,
       spans: batch.spanCount,
       slices: batch.slices,
@@ -102,12 +104,14 @@ export class Ledger {
     return entry;
   }
 
-  /** The sink has answered: `failedSpans` of the entry's spans did not arrive. */
-  settle(entry: Entry, failedSpans: number): void {
+  /** The sink has answered: `failedSpans` and `rejectedSpans` of the entry's spans did not arrive. */
+  settle(entry: Entry, failedSpans: number, rejectedSpans = 0): void {
     // A span is not always one slice (members of a batch), so a partial failure is shared out, rounded up.
-    const share = entry.spans === 0 ? 0 : failedSpans / entry.spans;
-    entry.failed = Math.ceil((entry.slices - entry.corrupt) * share);
-    entry.failedOwners = Math.ceil(entry.owners * share);
+    const spans = Math.max(1, entry.spans);
+    const slices = entry.slices - entry.corrupt;
+    entry.failed = Math.ceil((slices * failedSpans) / spans);
+    entry.rejected = Math.min(slices - entry.failed, Math.ceil((slices * rejectedSpans) / spans));
+    entry.failedOwners = Math.min(entry.owners, Math.ceil((entry.owners * (failedSpans + rejectedSpans)) / spans));
     this.#close(entry, ReaderLoss.exportFailed);
   }
 
@@ -171,13 +175,16 @@ export class Ledger {
     const { entry } = part;
     const corrupt = Math.min(entry.corrupt, part.slices);
     const failed = Math.min(entry.failed, part.slices - corrupt);
+    const rejected = Math.min(entry.rejected, part.slices - corrupt - failed);
     const failedOwners = Math.min(entry.failedOwners, part.owners);
     entry.corrupt -= corrupt;
     entry.failed -= failed;
+    entry.rejected -= rejected;
     entry.failedOwners -= failedOwners;
     this.#lose(ReaderLoss.corrupt, corrupt);
     this.#lose(reason, failed);
-    this.#delivered += part.slices - corrupt - failed;
+    this.#lose(ReaderLoss.rejected, rejected);
+    this.#delivered += part.slices - corrupt - failed - rejected;
     this.#ownersDelivered += part.owners - failedOwners;
     this.#ownersLost += failedOwners;
   }

@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { isMainThread, Worker } from 'node:worker_threads';
 import type { Native } from '../native';
+import type { Destination, Protocol } from '../otel/destination';
 import type { Delivery, DeliveryOptions } from './delivery';
 import type { DeliveryOrder, FromWorker, ToWorker } from './delivery-protocol';
 import { describeUndelivered, FLUSH_TIMEOUT_MILLIS, flush, flushBlocking, outstanding, within } from './flush';
@@ -14,6 +15,8 @@ import { writeLine } from './summary';
 
 // An exporter that does not end within this is left behind; everything was flushed before.
 const STOP_TIMEOUT_MILLIS = 5_000;
+type OtlpDestination = Extract<Destination, { kind: 'otlp' }>;
+
 const FIRST_BACK_OFF_MILLIS = 1_000;
 const MAX_BACK_OFF_MILLIS = 60_000;
 
@@ -28,6 +31,7 @@ export class OffThreadDelivery implements Delivery {
   readonly #native: Native;
   readonly #options: DeliveryOptions;
   readonly #endpoint: string;
+  readonly #protocol: Protocol;
   readonly #environment: number;
   readonly #watch: LeaseWatch;
   #worker: Worker | undefined;
@@ -35,10 +39,11 @@ export class OffThreadDelivery implements Delivery {
   #stopping = false;
   #shutdown: Promise<void> | undefined;
 
-  constructor(native: Native, options: DeliveryOptions, endpoint: string) {
+  constructor(native: Native, options: DeliveryOptions, { endpoint, protocol }: OtlpDestination) {
     this.#native = native;
     this.#options = options;
     this.#endpoint = endpoint;
+    this.#protocol = protocol;
     this.#environment = native.environment();
     this.#watch = new LeaseWatch(native, this.#environment, () => this.#spawn());
     this.#watch.start();
@@ -90,6 +95,7 @@ export class OffThreadDelivery implements Delivery {
     }
     const order: DeliveryOrder = {
       parentEnvironment: this.#environment,
+      protocol: this.#protocol,
       endpoint: this.#endpoint,
       serviceName: this.#options.serviceName,
       resourceAttributes: this.#options.resourceAttributes,
@@ -136,6 +142,7 @@ export class OffThreadDelivery implements Delivery {
 
   async #stop(): Promise<void> {
     const deadline = performance.now() + FLUSH_TIMEOUT_MILLIS;
+    this.#send({ type: 'hurry' });
     await this.flush();
     this.#stopping = true;
     this.#watch.stop();

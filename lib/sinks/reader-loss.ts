@@ -14,12 +14,14 @@ export const ReaderLoss = {
   corrupt: 2,
   /** Read, but the reader was shut down before the exporter answered. */
   shutdown: 3,
+  /** The receiver took the request, and said that it did not take these. */
+  rejected: 4,
 } as const;
 
 export type ReaderLossIndex = (typeof ReaderLoss)[keyof typeof ReaderLoss];
 
 /** Names by index, as in `gpuspan.lost.<name>`. */
-export const READER_LOSS_NAMES: readonly string[] = ['export_failed', 'reader_gone', 'corrupt', 'shutdown'];
+export const READER_LOSS_NAMES: readonly string[] = ['export_failed', 'reader_gone', 'corrupt', 'shutdown', 'rejected'];
 
 /** Reasons the published account has room for (native/core/layout.h ReaderAccount). */
 export const READER_LOSS_SLOTS = 16;

@@ -4,8 +4,11 @@
 // the reader: what it does not accept stays in the rings, where a full one is counted as loss, instead of
 // in an unbounded queue.
 
-/** Receives the outcome of one `write`; called exactly once, possibly before `write` returns. */
-export type Settled = (failedSpans: number) => void;
+/**
+ * Receives the outcome of one `write`; called exactly once, possibly before `write` returns. `rejectedSpans`: those that
+ * a receiver said it did not take, apart from the failed ones.
+ */
+export type Settled = (failedSpans: number, rejectedSpans?: number) => void;
 
 /** `Spans`: the form in which the reader makes them. */
 export interface Sink<Spans> {

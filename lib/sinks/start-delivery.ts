@@ -4,7 +4,7 @@
 // the OTEL_* variables, off-thread; or nowhere. Called once by start(), on its thread.
 import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { Native } from '../native';
-import { findDestination } from '../otel/exporter';
+import { findDestination } from '../otel/destination';
 import { warnOnce } from '../warn';
 import type { Delivery, DeliveryOptions } from './delivery';
 import { NoDelivery } from './no-delivery';
@@ -13,7 +13,7 @@ import { OffThreadDelivery } from './off-thread';
 export function startDelivery(native: Native, options: DeliveryOptions): Delivery {
   if (options.exporter !== undefined) return inline(native, options, options.exporter);
   const destination = findDestination(process.env, (message) => warnOnce(message, message));
-  if (destination.kind === 'otlp') return new OffThreadDelivery(native, options, destination.endpoint);
+  if (destination.kind === 'otlp') return new OffThreadDelivery(native, options, destination);
   return new NoDelivery(native, options, destination.kind === 'none');
 }
 

@@ -2,12 +2,12 @@
 //
 // What OpenTelemetry's variables make of delivery: destination, warnings, resource.
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type Environment, findDestination } from '../../lib/otel/exporter';
+import { type Environment, findDestination } from '../../lib/otel/destination';
 import { createResource, SCOPE } from '../../lib/otel/resource';
 
-function find(environment: Environment) {
+function find(environment: Environment, isInstalled = (): boolean => true) {
   const warnings: string[] = [];
-  const destination = findDestination(environment, (message) => warnings.push(message));
+  const destination = findDestination(environment, (message) => warnings.push(message), isInstalled);
   return { destination, warnings };
 }
 
@@ -34,7 +34,10 @@ describe('the destination', () => {
       'https://h:1/v1/traces',
     ],
   ])('is %s', (_, environment, endpoint) => {
-    expect(find(environment)).toEqual({ destination: { kind: 'otlp', endpoint }, warnings: [] });
+    expect(find(environment)).toEqual({
+      destination: { kind: 'otlp', protocol: 'http/protobuf', endpoint },
+      warnings: [],
+    });
   });
 
   it('is nowhere when nothing is set or what is set is empty', () => {
@@ -56,17 +59,63 @@ describe('the destination', () => {
     });
     expect(destination.kind).toBe('otlp');
     expect(warnings).toEqual([
-      'OTEL_TRACES_EXPORTER: zipkin, console is not supported and ignored; this version exports OTLP over http/protobuf',
+      'OTEL_TRACES_EXPORTER: zipkin, console is not supported and ignored; this version exports OTLP',
     ]);
   });
 
-  it.each(['grpc', 'http/json'])('warns once about protocol %s and uses http/protobuf', (protocol) => {
-    const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: LOCAL, OTEL_EXPORTER_OTLP_PROTOCOL: protocol };
-    const { destination, warnings } = find(environment);
-    expect(destination.kind).toBe('otlp');
+  it.each(['http/protobuf', 'http/json', 'grpc'] as const)(
+    'is reached by %s where the variables say so',
+    (protocol) => {
+      const general = { OTEL_EXPORTER_OTLP_ENDPOINT: LOCAL, OTEL_EXPORTER_OTLP_PROTOCOL: protocol };
+      const endpoint = protocol === 'grpc' ? LOCAL : `${LOCAL}/v1/traces`;
+      const expected = { destination: { kind: 'otlp', protocol, endpoint }, warnings: [] };
+      expect(find(general)).toEqual(expected);
+      const specific = { ...general, OTEL_EXPORTER_OTLP_PROTOCOL: 'x', OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: protocol };
+      expect(find(specific)).toEqual(expected);
+    },
+  );
+
+  it('warns once about a protocol that does not exist and uses http/protobuf', () => {
+    const { destination, warnings } = find({
+      OTEL_EXPORTER_OTLP_ENDPOINT: LOCAL,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'thrift',
+    });
+    expect(destination).toMatchObject({ protocol: 'http/protobuf' });
     expect(warnings).toEqual([
-      `OTEL_EXPORTER_OTLP_PROTOCOL=${protocol} is not supported and ignored; this version exports OTLP over http/protobuf`,
+      'OTEL_EXPORTER_OTLP_PROTOCOL=thrift is not http/protobuf, http/json or grpc; using http/protobuf',
     ]);
+  });
+
+  it.each([
+    ['http://h:1', 'http://h:1'],
+    ['https://h', 'https://h'],
+    ['collector:4317', 'collector:4317'],
+    ['[::1]:4317', '[::1]:4317'],
+    ['unix:///run/otel.sock', 'unix:///run/otel.sock'],
+  ])('of grpc may be %s', (text, endpoint) => {
+    const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: text, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' };
+    expect(find(environment)).toEqual({ destination: { kind: 'otlp', protocol: 'grpc', endpoint }, warnings: [] });
+  });
+
+  it('of grpc has no path, which is said once', () => {
+    const { destination, warnings } = find({
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://h:4317/v1/traces',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+    });
+    expect(destination).toMatchObject({ endpoint: 'http://h:4317' });
+    expect(warnings).toEqual([
+      'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://h:4317/v1/traces: grpc has no paths; /v1/traces is ignored',
+    ]);
+  });
+
+  it('is nowhere when grpc is asked for and its package is not installed, which is said with the remedy', () => {
+    const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: LOCAL, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' };
+    expect(find(environment, () => false)).toEqual({
+      destination: { kind: 'nowhere' },
+      warnings: [
+        'OTLP over grpc needs a package that is not installed: npm install @opentelemetry/exporter-trace-otlp-grpc',
+      ],
+    });
   });
 
   it.each([
@@ -96,14 +145,18 @@ describe('the destination', () => {
     expect(find({ OTEL_EXPORTER_OTLP_TIMEOUT: 'x' }).warnings).toEqual([]);
   });
 
-  it.each(['not a url', 'localhost:4318', 'ftp://h:1'])(
-    'warns about an endpoint that is no http URL and takes it for unset: %s',
-    (text) => {
-      const { destination, warnings } = find({ OTEL_EXPORTER_OTLP_ENDPOINT: text });
-      expect(destination).toEqual({ kind: 'nowhere' });
-      expect(warnings).toEqual([`OTEL_EXPORTER_OTLP_ENDPOINT=${text} is not an http or https URL; it is ignored`]);
-    },
-  );
+  it.each([
+    ['not a url', ''],
+    ['localhost:4318', ' (write http://localhost:4318 or https://localhost:4318)'],
+    ['[::1]:4318/v1/traces', ' (write http://[::1]:4318/v1/traces or https://[::1]:4318/v1/traces)'],
+    ['ftp://h:1', ''],
+  ])('warns about an endpoint that is no http URL, with a remedy, and takes it for unset: %s', (text, remedy) => {
+    const { destination, warnings } = find({ OTEL_EXPORTER_OTLP_ENDPOINT: text });
+    expect(destination).toEqual({ kind: 'nowhere' });
+    expect(warnings).toEqual([
+      `OTEL_EXPORTER_OTLP_ENDPOINT=${text} is not an http or https URL; it is ignored${remedy}`,
+    ]);
+  });
 
   it('is warned about without the credentials it may hold', () => {
     const { warnings } = find({ OTEL_EXPORTER_OTLP_ENDPOINT: 'user:se@cret@host:4318' });
@@ -115,7 +168,7 @@ describe('the destination', () => {
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'nowhere',
       OTEL_EXPORTER_OTLP_ENDPOINT: LOCAL,
     });
-    expect(destination).toEqual({ kind: 'otlp', endpoint: `${LOCAL}/v1/traces` });
+    expect(destination).toMatchObject({ kind: 'otlp', endpoint: `${LOCAL}/v1/traces` });
     expect(warnings).toHaveLength(1);
   });
 });

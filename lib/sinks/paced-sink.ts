@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A sink in front of any exporter, paced: few exports in flight, each of a bounded number of spans, each with a
+// deadline, so that neither a slow exporter is flooded (OTLP exporters refuse a 31st concurrent export,
+// BatchSpanProcessor drops what its queue cannot hold) nor a dead one stops the reader. What a receiver may take later is
+// kept and sent again, while the rings are the queue. Lives on the thread that reads.
+import type { Answer, Exporter } from '../otel/exporter';
+import { withTracingSuppressed } from '../otel/suppress';
+import { Episode } from './episode';
+import type { Settled, Sink } from './sink';
+
+// ExportResultCode.SUCCESS; the enum itself would be a run-time import.
+const SUCCESS = 0;
+const FAILURE = 1;
+
+export interface PacedSinkOptions {
+  /** How messages name the destination. */
+  readonly destination: string;
+  /** One line when exports begin to fail and one when they succeed again. */
+  readonly warn: (message: string) => void;
+  /** Exports at a time. Default 2. */
+  readonly maxInFlight?: number;
+  /** After this an export counts as failed. Default 30,000, as for OTEL_BSP_EXPORT_TIMEOUT. */
+  readonly timeoutMillis?: number;
+  /** How long a batch is sent again and again to a receiver that may take it later. Default 300,000. */
+  readonly patienceMillis?: number;
+}
+
+/** What one export takes. */
+export interface Piece<Batch> {
+  readonly batch: Batch;
+  readonly spanCount: number;
+}
+
+// One `write`: done when all its chunks are.
+interface Write {
+  chunksLeft: number;
+  failed: number;
+  rejected: number;
+  readonly settled: Settled;
+}
+
+interface Chunk<Batch> extends Piece<Batch> {
+  readonly write: Write;
+  /** When it was first sent; 0: not yet. */
+  since: number;
+}
+
+export class PacedSink<Spans, Batch> implements Sink<Spans> {
+  readonly #exporter: Exporter<Batch>;
+  readonly #split: (spans: Spans) => readonly Piece<Batch>[];
+  readonly #options: Required<PacedSinkOptions>;
+  readonly #episode: Episode;
+  readonly #waiting: Chunk<Batch>[] = [];
+  #inFlight = 0;
+  #pumping = false;
+  #hurried = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `split` cuts what is written into what the exporter takes at a time. */
+  constructor(exporter: Exporter<Batch>, split: (spans: Spans) => readonly Piece<Batch>[], options: PacedSinkOptions) {
+    this.#exporter = exporter;
+    this.#split = split;
+    this.#options = { maxInFlight: 2, timeoutMillis: 30_000, patienceMillis: 300_000, ...options };
+    this.#episode = new Episode(options);
+  }
+
+  get ready(): boolean {
+    return this.#waiting.length === 0 && this.#inFlight < this.#mostInFlight() && this.#pauseMillis() <= 0;
+  }
+
+  write(spans: Spans, settled: Settled): void {
+    const pieces = this.#split(spans);
+    if (pieces.length === 0) {
+      settled(0);
+      return;
+    }
+    const write: Write = { chunksLeft: pieces.length, failed: 0, rejected: 0, settled };
+    for (const piece of pieces) this.#waiting.push({ ...piece, write, since: 0 });
+    this.#pump();
+  }
+
+  /** The end is near: what fails from now on is not sent again. */
+  hurry(): void {
+    this.#hurried = true;
+    this.#pump();
+  }
+
+  async flush(): Promise<void> {
+    await this.#ask('forceFlush', () => this.#exporter.forceFlush?.(), this.#options.timeoutMillis);
+  }
+
+  async shutdown(timeoutMillis = this.#options.timeoutMillis): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#ask('shutdown', () => this.#exporter.shutdown(), timeoutMillis);
+  }
+
+  // A receiver in trouble is asked by one export, not by all.
+  #mostInFlight(): number {
+    return this.#episode.failing ? 1 : this.#options.maxInFlight;
+  }
+
+  // The receiver's wish for a pause, or our own after failures.
+  #pauseMillis(): number {
+    return Math.max(this.#exporter.notBefore ?? 0, this.#episode.notBefore) - performance.now();
+  }
+
+  // Not recursive: an exporter that answers within export() would otherwise nest one frame a chunk.
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (this.#inFlight < this.#mostInFlight()) {
+      const chunk = this.#waiting[0];
+      if (chunk === undefined || this.#mustWait(chunk)) break;
+      this.#waiting.shift();
+      this.#export(chunk);
+    }
+    this.#pumping = false;
+  }
+
+  // What was never sent is not held up by failures of others; only what the receiver asked for is, and what failed.
+  #mustWait(chunk: Chunk<Batch>): boolean {
+    const until = chunk.since === 0 ? (this.#exporter.notBefore ?? 0) : performance.now() + this.#pauseMillis();
+    const millis = until - performance.now();
+    if (millis <= 0) return false;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#pump(), Math.ceil(millis));
+    this.#timer.unref();
+    return true;
+  }
+
+  #export(chunk: Chunk<Batch>): void {
+    this.#inFlight++;
+    if (chunk.since === 0) chunk.since = performance.now();
+    let open = true;
+    const close = (answer: Answer): void => {
+      if (!open) return; // answered twice, or after its deadline
+      open = false;
+      clearTimeout(deadline);
+      this.#inFlight--;
+      this.#answered(chunk, answer);
+      this.#pump();
+    };
+    const fail = (error: unknown): void => close({ code: FAILURE, error: toError(error) });
+    const { timeoutMillis } = this.#options;
+    const deadline = setTimeout(() => fail(`no answer within ${timeoutMillis} ms`), timeoutMillis);
+    deadline.unref();
+    try {
+      withTracingSuppressed(() => this.#exporter.export(chunk.batch, close));
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  #answered(chunk: Chunk<Batch>, answer: Answer): void {
+    const { write, spanCount } = chunk;
+    if (answer.code === SUCCESS) {
+      const rejected = Math.min(spanCount, answer.rejected ?? 0);
+      this.#episode.succeeded(rejected);
+      write.rejected += rejected;
+    } else if (this.#mayBeSentAgain(chunk, answer)) {
+      this.#episode.postponed(messageOf(answer.error));
+      this.#waiting.unshift(chunk);
+      return;
+    } else {
+      this.#episode.failed(messageOf(answer.error), spanCount);
+      write.failed += spanCount;
+    }
+    if (--write.chunksLeft > 0) return;
+    if (write.rejected === 0) write.settled(write.failed);
+    else write.settled(write.failed, write.rejected);
+  }
+
+  #mayBeSentAgain(chunk: Chunk<Batch>, { retryInMillis }: Answer): boolean {
+    if (retryInMillis === undefined || this.#hurried) return false;
+    return performance.now() + retryInMillis - chunk.since <= this.#options.patienceMillis;
+  }
+
+  // Somebody waits for this, so the process lives until the answer or the deadline.
+  async #ask(what: string, ask: () => Promise<void> | undefined, timeoutMillis: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, Math.max(0, timeoutMillis));
+    });
+    try {
+      await Promise.race([withTracingSuppressed(ask), deadline]);
+    } catch (error) {
+      this.#options.warn(`${what} of ${this.#options.destination} fails: ${messageOf(toError(error))}`);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+// Network errors of a host with several addresses are AggregateErrors with an empty message.
+function messageOf(error: Error | undefined): string {
+  if (error === undefined) return 'the exporter gives no reason';
+  if (error.message !== '') return error.message;
+  return (error as NodeJS.ErrnoException).code ?? error.name;
+}
