@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How a request comes to be on this thread: started here, adopted from a carrier, or inert. Called by the tracer,
-// once a request; nothing here throws, except what reading the application's attributes throws.
+// once a request; nothing here throws.
 import { type Attributes, OWNER_LIMIT } from './attributes';
 import type { Carrier } from './carrier';
 import { parseId } from './hex';
@@ -58,9 +58,17 @@ export function startRequest(lane: Lane, start: RequestStart): Request {
   return liveRequest(lane, owner, settings.level, id, state, baggage, false);
 }
 
-/** Of attributes a copy: a sampler is foreign code. */
 function questionOf({ id, name = DEFAULT_NAME, parent, below, baggage, attributes }: RequestStart): Question {
-  return { name, parent, below, baggage, attributes: { ...(id !== undefined && { rid: id }), ...attributes } };
+  return { name, parent, below, baggage, attributes: { ...(id !== undefined && { rid: id }), ...copyOf(attributes) } };
+}
+
+/** For a sampler, which is foreign code. Nothing when a getter throws: the root span drops what is behind that. */
+function copyOf(attributes: Attributes | undefined): Attributes {
+  try {
+    return { ...attributes };
+  } catch {
+    return {};
+  }
 }
 
 /** The length of the root span's payload. */

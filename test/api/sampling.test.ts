@@ -65,6 +65,20 @@ describe('a sampler of the application', () => {
     request.finish();
   });
 
+  it('decides about a request with a getter that throws, which is recorded without what is behind it', async () => {
+    const throwing = {
+      before: 1,
+      get no(): never {
+        throw new Error('no');
+      },
+    };
+    tracer.request({ id: 'r', name: 'thrown', headers: { traceparent: `${PARENT}-01` }, attributes: throwing }).finish();
+    expect(shouldSample.mock.calls[0]![4]).toEqual({ rid: 'r' });
+    const root = await named('thrown');
+    expect(root.spanContext().traceId).toBe(TRACE);
+    expect(root.attributes).toMatchObject({ rid: 'r', before: 1, 'gpuspan.dropped_attributes': true });
+  });
+
   it('that says no gives each request a trace of its own', () => {
     shouldSample.mockReturnValue(NO);
     const ids = Array.from({ length: 1000 }, () => tracer.request().headers()['traceparent']);
