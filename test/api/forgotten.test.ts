@@ -3,7 +3,7 @@
 // Requests that the program forgot, with the real addon: closed and flagged after the TTL, by the next start or by a
 // timer, and never reached again through the object that the program may still have.
 import { setTimeout as passed } from 'node:timers/promises';
-import { defineStages } from 'gpuspan';
+import { defineStages, type Request } from 'gpuspan';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { growthLimit } from '../process-memory';
 import { isUnfinished, startExported } from './exported';
@@ -74,17 +74,29 @@ describe('a request that the program forgot', () => {
   });
 
   it('lives as long as it gives signs of life', async () => {
-    const request = tracer.request({ name: 'alive' });
-    // Longer than the TTL in all, and far from it each time: a machine under load wakes late.
-    for (let i = 0; i < 5; i++) {
-      await passed(TTL / 4);
-      request.end(request.begin(stages.one));
-      tracer.request({ name: 'other' }).finish();
-    }
-    request.finish();
-    expect(isExpired(await named('alive'))).toBeUndefined();
+    let attempts = 0;
+    do {
+      await clear();
+      attempts++;
+    } while (!(await givesSignsOfLife(tracer.request({ name: `alive ${attempts}` }))));
+    expect(isExpired(await named(`alive ${attempts}`))).toBeUndefined();
   });
 });
+
+/** Longer than the TTL in all, and far from it each time; false: the machine is too busy, one of them came too late. */
+async function givesSignsOfLife(request: Request): Promise<boolean> {
+  let last = performance.now();
+  let inTime = true;
+  for (let i = 0; i < 5 && inTime; i++) {
+    await passed(TTL / 4);
+    inTime = performance.now() - last < TTL * 0.9;
+    last = performance.now();
+    request.end(request.begin(stages.one));
+    tracer.request({ name: 'other' }).finish();
+  }
+  request.finish();
+  return inTime;
+}
 
 describe('a million of them', () => {
   it('leaves memory flat, and the next request after the TTL is traced in full', async () => {
@@ -109,5 +121,5 @@ describe('a million of them', () => {
     const own = (await spans()).filter((span) => span.spanContext().traceId === request.carrier()?.trace);
     expect(own.map((span) => span.name).sort()).toEqual(['Worker', 'after', 'one']);
     expect(own.some(isUnfinished)).toBe(false);
-  }, 120_000);
+  }, 600_000);
 });
