@@ -72,7 +72,9 @@ describe('a sampler of the application', () => {
         throw new Error('no');
       },
     };
-    tracer.request({ id: 'r', name: 'thrown', headers: { traceparent: `${PARENT}-01` }, attributes: throwing }).finish();
+    tracer
+      .request({ id: 'r', name: 'thrown', headers: { traceparent: `${PARENT}-01` }, attributes: throwing })
+      .finish();
     expect(shouldSample.mock.calls[0]![4]).toEqual({ rid: 'r' });
     const root = await named('thrown');
     expect(root.spanContext().traceId).toBe(TRACE);
