@@ -3,6 +3,8 @@
 // Reads the arguments and runs a subcommand; the one place that turns errors into a line on stderr and an exit code.
 // Called by index.ts and by tests. Loads a subcommand's modules only when it is run.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { DoctorOptions } from './commands/doctor';
+import type { ReceiveOptions } from './commands/receive';
 import type { ReportCommandOptions } from './commands/report';
 import { CommandError, EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-codes';
 import type { Streams } from './streams';
@@ -45,6 +47,8 @@ function makeProgram(streams: Streams, done: Done): Command {
     .addHelpText('after', EXIT_CODE_HELP)
     .showHelpAfterError('(gpuspan --help tells more)');
   addReport(program, streams, done);
+  addReceive(program, streams, done);
+  addDoctor(program, streams, done);
   return program;
 }
 
@@ -70,6 +74,36 @@ function addReport(program: Command, streams: Streams, done: Done): void {
     .action(async (files: string[], options: ReportCommandOptions) => {
       const { report } = require('./commands/report') as typeof import('./commands/report');
       done(await report(files, options, streams));
+    });
+}
+
+function addReceive(program: Command, streams: Streams, done: Done): void {
+  subcommand(
+    program,
+    'receive',
+    'takes spans over OTLP/HTTP on 127.0.0.1, for development: live stages, a file for report',
+  )
+    .option('--port <n>', 'listen there; 0 for any free port', wholeNumber(0, 65_535), 4318)
+    .option('--out <file>', 'write what arrives as OTLP JSON, a request a line')
+    .option('--for <seconds>', 'end after so long; 0: on SIGINT or SIGTERM', wholeNumber(0, 1_000_000), 0)
+    .option('--live', 'print the table each second (default: when standard output is a terminal)')
+    .option('--no-live', 'print it at the end only')
+    .action(async (options: ReceiveOptions) => {
+      const { receive } = require('./commands/receive') as typeof import('./commands/receive');
+      done(await receive(options, streams));
+    });
+}
+
+function addDoctor(program: Command, streams: Streams, done: Done): void {
+  subcommand(
+    program,
+    'doctor',
+    'whether tracing would work here: addon, clock, GPU, settings, cost of a slice, destination',
+  )
+    .option('--json', 'print the findings as JSON')
+    .action(async (options: DoctorOptions) => {
+      const { doctor } = require('./commands/doctor') as typeof import('./commands/doctor');
+      done(await doctor(options, streams));
     });
 }
 

@@ -26,6 +26,10 @@ export interface ReceiverOptions extends Behaviour {
   readonly port?: number;
   /** Called with each request that is kept, in OTLP's JSON shape; see OtlpJsonFile. */
   readonly onExport?: (request: OtlpRequest) => void;
+  /** Called with the spans of each request that is kept. */
+  readonly onSpans?: (spans: readonly ReceivedSpan[]) => void;
+  /** False: `spans` stays empty, for receivers that run for long. Default true. */
+  readonly keepSpans?: boolean;
 }
 
 export interface Receiver {
@@ -69,6 +73,8 @@ interface Waiter {
 class HttpReceiver implements Receiver {
   readonly #server: Server;
   readonly #onExport: ((request: OtlpRequest) => void) | undefined;
+  readonly #onSpans: ((spans: readonly ReceivedSpan[]) => void) | undefined;
+  readonly #keepSpans: boolean;
   readonly #waiters = new Set<Waiter>();
   #behaviour: Behaviour;
   #spans: ReceivedSpan[] = [];
@@ -79,6 +85,8 @@ class HttpReceiver implements Receiver {
   constructor(options: ReceiverOptions) {
     this.#behaviour = options;
     this.#onExport = options.onExport;
+    this.#onSpans = options.onSpans;
+    this.#keepSpans = options.keepSpans ?? true;
     this.#server = createServer((request, response) => void this.#take(request, response));
   }
 
@@ -161,17 +169,20 @@ class HttpReceiver implements Receiver {
       return;
     }
     let decoded: OtlpRequest;
+    let spans: ReceivedSpan[];
     try {
       const bytes = decompress(body, request.headers['content-encoding']);
       decoded = type === JSON_TYPE ? (JSON.parse(bytes.toString()) as OtlpRequest) : decodeRequest(bytes);
-      this.#spans.push(...spansOf(decoded));
+      spans = spansOf(decoded);
     } catch (error) {
       response.writeHead(400).end(String(error));
       return;
     }
     // An empty message is an empty body in protobuf.
     response.writeHead(200, { 'content-type': type }).end(type === JSON_TYPE ? '{}' : '');
+    if (this.#keepSpans) for (const span of spans) this.#spans.push(span);
     this.#onExport?.(decoded);
+    this.#onSpans?.(spans);
     this.#wakeWaiters();
   }
 
