@@ -6,7 +6,7 @@
 import { readFileSync, statfsSync } from 'node:fs';
 import { type Configuration, configure } from '../../config';
 import { loadNative, type Native } from '../../native';
-import { findDestination } from '../../otel/exporter';
+import { findDestination } from '../../otel/destination';
 import { start } from '../../start';
 import type { Tracer } from '../../tracer';
 import { costOfSlice } from './slice-cost';
