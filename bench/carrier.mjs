@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What handing a request on costs: its carrier out, the copy that takes it there, and adopting it. The copies are those
-// of a worker_thread (structured clone), of another process (JSON, as Node's IPC and most queues have it) and of a header.
-// Both ends run in this thread, so that the CPU of both is one figure. The first two rows are without the copy itself: the
-// reference is one of an equal message that was made before, and is taken off. Beside it W3C inject and extract, which
-// carry less.
+// What handing a request on costs: its carrier out, and adopting it. In this thread alone; on the way to a real
+// worker_thread and a real process, as CPU of both ends beyond that of the same messages with carriers made before and not
+// adopted (bench/crossing.mjs); and as one header, all of it. Beside it W3C inject and extract, which carry less.
 import { context, defaultTextMapGetter, defaultTextMapSetter, trace } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { carrierToHeader } from 'gpuspan';
+import { crossProcesses, crossThreads } from './crossing.mjs';
 import { measurePair, report, row } from './statistics.mjs';
 import { REQUESTS, startRequests, startTracing, stages } from './tracing.mjs';
 
@@ -18,30 +17,10 @@ const tracer = startTracing();
 const requests = startRequests(tracer);
 // A slice each, so that there is something to link to.
 for (const request of requests) request.end(request.begin(stages[0]));
-const messages = requests.map((request) => request.carrier());
 let adopted = [];
-let copied = [];
 
 function within(operations) {
   for (let i = 0; i < operations; i++) adopted.push(tracer.adopt(requests[i & (REQUESTS - 1)].carrier()));
-}
-
-function toThread(operations) {
-  for (let i = 0; i < operations; i++)
-    adopted.push(tracer.adopt(structuredClone(requests[i & (REQUESTS - 1)].carrier())));
-}
-
-function cloneMessage(operations) {
-  for (let i = 0; i < operations; i++) copied.push(structuredClone(messages[i & (REQUESTS - 1)]));
-}
-
-function toProcess(operations) {
-  for (let i = 0; i < operations; i++)
-    adopted.push(tracer.adopt(JSON.parse(JSON.stringify(requests[i & (REQUESTS - 1)].carrier()))));
-}
-
-function jsonMessage(operations) {
-  for (let i = 0; i < operations; i++) copied.push(JSON.parse(JSON.stringify(messages[i & (REQUESTS - 1)])));
 }
 
 function asHeader(operations) {
@@ -56,11 +35,6 @@ async function leaveAll() {
   for (const request of adopted) request.leave();
   adopted = [];
   await tracer.flush();
-}
-
-function forget() {
-  if (copied.some((message) => message.v !== 1)) throw new Error('a copy is none');
-  copied = [];
 }
 
 const propagator = new W3CTraceContextPropagator();
@@ -82,7 +56,7 @@ function injectAndExtract(operations) {
   }
 }
 
-/** What handing on took beyond the copy. */
+/** What handing on took beyond the message. */
 function beyond({ own, other }) {
   return { own: own.map((value, index) => value - other[index]), other };
 }
@@ -95,16 +69,12 @@ const rows = [
     await measurePair(within, injectAndExtract, settle),
   ),
   row(
-    {
-      id: 'carrier.threads',
-      what: 'the same over a structured clone, beyond it',
-      reference: 'clone of an equal message',
-    },
-    beyond(await measurePair(toThread, cloneMessage, { ...settle, settleReference: forget })),
+    { id: 'carrier.threads', what: 'the same to a worker_thread: CPU beyond the message', reference: 'the message' },
+    beyond(await crossThreads(requests)),
   ),
   row(
-    { id: 'carrier.processes', what: 'the same over JSON, beyond it', reference: 'JSON of an equal message' },
-    beyond(await measurePair(toProcess, jsonMessage, { ...settle, settleReference: forget })),
+    { id: 'carrier.processes', what: 'the same to a process: CPU beyond the message', reference: 'the message' },
+    beyond(await crossProcesses(requests)),
   ),
   row(
     { id: 'carrier.header', what: 'the same as a header', reference: W3C },
