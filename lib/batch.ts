@@ -32,7 +32,8 @@ export class Batch {
   /** The highest level of a member, 1 to 4; -1 when nothing is recorded. */
   readonly level: number;
   private readonly lane: Lane | undefined;
-  private where: number;
+  /** @internal As `Request.where`. */
+  where: number;
   private readonly members: MemberColumns;
   /** @internal The words of the scratch memory after its definition; undefined when it is inert. */
   readonly ids: Int32Array | undefined;
@@ -89,7 +90,7 @@ export class Batch {
   record(stage: Stage, start: bigint, end: bigint, attributes?: Attributes): void {
     try {
       if (stage.gate > this.level) return;
-      this.lane?.record(this.level, this.where, stage, start, end, attributes);
+      this.lane?.record(this.level, this, stage, start, end, attributes);
     } catch {
       this.refuse();
     }
@@ -111,7 +112,7 @@ export class Batch {
   event(event: EventKind, attributes?: Attributes, options?: EventOptions): void {
     try {
       if (event.eventGate > this.level) return;
-      this.lane?.event(this.level, this.where, event, attributes, options);
+      this.lane?.event(this.level, this, event, attributes, options);
     } catch {
       this.refuse();
     }

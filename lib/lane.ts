@@ -22,6 +22,11 @@ export type Token = number;
 /** `where` of an owner that has ended or was never live; see `Native.begin`. */
 export const CLOSED = NONE << 16;
 
+/** A request or a batch, whose `where` may change while attributes are read: getters are the application's code. */
+interface Owner {
+  readonly where: number;
+}
+
 /** Members of a batch, for columns: how many are live, where their values stand, how many were given. */
 export interface MemberColumns {
   readonly count: number;
@@ -160,36 +165,40 @@ export class Lane {
   /** Times are ns of CLOCK_MONOTONIC. */
   record(
     level: number,
-    where: number,
+    owner: Owner,
     stage: Stage,
     start: bigint,
     end: bigint,
     attributes: Attributes | undefined,
   ): void {
     if (!(stage.gate <= level)) this.refuse(level);
-    else if (where === CLOSED) this.lose(Loss.closed);
+    else if (owner.where === CLOSED) this.lose(Loss.closed);
     else if (!isTime(start) || !isTime(end)) this.lose(Loss.invalid);
-    else this.native.record(where | stage.id, start, end, attributes === undefined ? 0 : this.encodeSlice(attributes));
+    else {
+      // Before the owner is looked at: a getter may end it.
+      const bytes = attributes === undefined ? 0 : this.encodeSlice(attributes);
+      this.native.record(owner.where | stage.id, start, end, bytes);
+    }
   }
 
   event(
     level: number,
-    where: number,
+    owner: Owner,
     event: EventKind,
     attributes: Attributes | undefined,
     options: EventOptions | undefined,
   ): void {
     if (!(event.eventGate <= level)) this.refuse(level);
-    else if (where === CLOSED) this.lose(Loss.closed);
-    else if (options !== undefined) this.eventAt(where | event.eventId, attributes, options);
-    else if (attributes === undefined) this.native.event(where | event.eventId, 0, 0);
+    else if (owner.where === CLOSED) this.lose(Loss.closed);
+    else if (options !== undefined) this.eventAt(owner, event, attributes, options);
+    else if (attributes === undefined) this.native.event(owner.where | event.eventId, 0, 0);
     else {
       const bytes = this.payload.begin(EVENT_LIMIT).attributes(attributes).finish();
-      this.native.event(where | event.eventId, bytes, this.payload.items);
+      this.native.event(owner.where | event.eventId, bytes, this.payload.items);
     }
   }
 
-  private eventAt(place: number, attributes: Attributes | undefined, options: EventOptions): void {
+  private eventAt(owner: Owner, event: EventKind, attributes: Attributes | undefined, options: EventOptions): void {
     // First, because a getter may itself record and so use the payload.
     const { time, slice = 0 } = options;
     if (!isToken(slice) || (time !== undefined && !isTime(time))) {
@@ -197,7 +206,7 @@ export class Lane {
       return;
     }
     const bytes = this.payload.begin(EVENT_LIMIT).attributes(attributes).finish();
-    this.native.eventAt(place, bytes, this.payload.items, slice, time);
+    this.native.eventAt(owner.where | event.eventId, bytes, this.payload.items, slice, time);
   }
 
   beginGpu(level: number, where: number, stage: Stage, stream: number): Token {

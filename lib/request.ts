@@ -147,7 +147,7 @@ export class Request {
   record(stage: Stage, start: bigint, end: bigint, attributes?: Attributes): void {
     try {
       if (stage.gate > this.level) return;
-      this.lane?.record(this.level, this.where, stage, start, end, attributes);
+      this.lane?.record(this.level, this, stage, start, end, attributes);
     } catch {
       this.refuse();
     }
@@ -169,7 +169,7 @@ export class Request {
   event(event: EventKind, attributes?: Attributes, options?: EventOptions): void {
     try {
       if (event.eventGate > this.level) return;
-      this.lane?.event(this.level, this.where, event, attributes, options);
+      this.lane?.event(this.level, this, event, attributes, options);
     } catch {
       this.refuse();
     }

@@ -206,6 +206,9 @@ describe('a getter among the attributes that ends the request and starts another
     ['abort', (request, attributes) => request.abort('reason', { attributes })],
     ['setAttributes', (request, attributes) => request.setAttributes(attributes)],
     ['setWorkerAttributes', (request, attributes) => request.setWorkerAttributes(attributes)],
+    ['event', (request, attributes) => request.event(events.hint, attributes)],
+    ['event of a time', (request, attributes) => request.event(events.hint, attributes, { time: tracer.now() })],
+    ['record', (request, attributes) => request.record(stages.inner, 1n, 2n, attributes)],
   ])('leaves the other alone, in %s', async (_method, call) => {
     const request = tracer.request({ name: 'first' });
     let other = tracer.current();
@@ -224,6 +227,8 @@ describe('a getter among the attributes that ends the request and starts another
     expect(attributes).not.toHaveProperty('before');
     expect(status.code).toBe(SpanStatusCode.UNSET);
     expect((await spans()).filter(({ name }) => name === 'first' || name === 'other')).toHaveLength(2);
+    expect((await spans()).flatMap((span) => span.events)).toEqual([]);
+    expect((await spans()).some(({ name }) => name === 'inner')).toBe(false);
   });
 });
 
