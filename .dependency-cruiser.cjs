@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which TypeScript may import which: sinks -> otlp -> spans -> timeline -> segment, OpenTelemetry at run time in lib/otel/
+// Which TypeScript may import which: sinks -> otlp, perfetto -> spans -> timeline -> segment, OpenTelemetry at run time in lib/otel/
 // alone, the addon's loader in lib/native.ts alone. Run by scripts/lint.mjs; test/repository/ proves that it fires.
 const layer = (name) => `^lib/${name}/`;
 
@@ -28,7 +28,19 @@ module.exports = {
       name: 'otlp-knows-spans-and-what-they-know',
       severity: 'error',
       from: { path: layer('otlp') },
-      to: { path: '^lib/', pathNot: [layer('(segment|timeline|spans|otlp)')] },
+      to: { path: '^lib/', pathNot: [layer('(segment|timeline|spans|protobuf|otlp)')] },
+    },
+    {
+      name: 'perfetto-knows-spans-and-what-they-know',
+      severity: 'error',
+      from: { path: layer('perfetto') },
+      to: { path: '^lib/', pathNot: [layer('(segment|timeline|spans|protobuf|perfetto)')] },
+    },
+    {
+      name: 'protobuf-knows-nothing',
+      severity: 'error',
+      from: { path: layer('protobuf') },
+      to: { path: '^lib/', pathNot: [layer('protobuf')] },
     },
     {
       name: 'sinks-know-no-tracer',

@@ -8,7 +8,7 @@ import { ITEM } from '../segment/layout';
 import { WORD } from '../segment/position';
 import type { RingReader } from '../segment/ring-reader';
 import type { Key, Names } from './names';
-import { type ProtobufWriter, VARINT_BYTES } from './writer';
+import { type ProtobufWriter, VARINT_BYTES } from '../protobuf/writer';
 
 const ATTRIBUTES = 0x4a; // Span.attributes, a message
 const INT_VALUE = 0x18;

@@ -4,7 +4,7 @@
 // the first field of a KeyValue. Two ids with one text share one key, so that an attribute given twice is noticed.
 
 import type { Dictionary, DictionaryEntry } from '../segment/dictionary';
-import { ProtobufWriter } from './writer';
+import { ProtobufWriter } from '../protobuf/writer';
 
 export interface Key {
   readonly bytes: Uint8Array;

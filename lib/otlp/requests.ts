@@ -5,7 +5,7 @@
 
 import type { SpanOrigin } from '../spans/gpuspan-span';
 import { writeAttributes } from './values';
-import { ProtobufWriter, varintSize } from './writer';
+import { ProtobufWriter, varintSize } from '../protobuf/writer';
 
 /** An encoded ExportTraceServiceRequest. */
 export interface OtlpRequest {

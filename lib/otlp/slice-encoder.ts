@@ -26,7 +26,7 @@ import {
   writeTail,
   writeTraceId,
 } from './span-frame';
-import type { ProtobufWriter } from './writer';
+import type { ProtobufWriter } from '../protobuf/writer';
 
 const NOTED = FLAG.dropped | FLAG.unfinished | FLAG.truncated;
 const END_TIME = 0x41;

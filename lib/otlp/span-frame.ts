@@ -3,7 +3,7 @@
 // The fields of a slice's span before and after what belongs to the slice itself: ids in front; links, counts, status and
 // flags behind, which are the same for all. In words of four bytes where the fields allow it.
 
-import type { ProtobufWriter } from './writer';
+import type { ProtobufWriter } from '../protobuf/writer';
 
 /** Most bytes of the span's own tag and length, of the ids and of the two times with their tags. */
 export const HEAD_BYTES = 4 + 18 + 10 + 10 + 18;

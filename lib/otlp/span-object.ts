@@ -8,7 +8,7 @@ import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-base';
 
 import { toWords } from '../timeline/scale';
 import { writeAttributes } from './values';
-import type { ProtobufWriter } from './writer';
+import type { ProtobufWriter } from '../protobuf/writer';
 
 // Of a context: it is known whether it is remote, and it is.
 const KNOWN = 0x100;

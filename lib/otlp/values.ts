@@ -3,7 +3,7 @@
 // OTLP's KeyValue and AnyValue, as the official serializer writes them. Used for what is not on the hot path: spans that
 // need an object, the resource and the scope.
 
-import { type ProtobufWriter, VARINT_BYTES } from './writer';
+import { type ProtobufWriter, VARINT_BYTES } from '../protobuf/writer';
 
 type Values = Readonly<Record<string, unknown>>;
 

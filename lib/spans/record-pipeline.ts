@@ -10,7 +10,7 @@ import { readHeader, type SegmentHeader } from '../segment/header';
 import { LaneCursor } from '../segment/lane';
 import { MemberReader } from '../segment/members';
 import { isOwner, RingReader, STEP } from '../segment/ring-reader';
-import { SnapshotReader } from '../segment/snapshots';
+import { type Snapshot, SnapshotReader } from '../segment/snapshots';
 import type { SegmentSource } from '../segment/source';
 import { Timeline } from '../timeline/timeline';
 import { BatchMembers } from './batch-members';
@@ -57,6 +57,8 @@ export interface RecordAssembler<Spans> {
   assemble(lane: LaneCursor): number;
   /** The spans made since the last call. */
   take(): Spans;
+  /** Told of every clock snapshot, in their order, before the records that come after it. */
+  noteSnapshot?(snapshot: Snapshot): void;
 }
 
 export interface RecordOptions<Spans> {
@@ -203,6 +205,7 @@ export class RecordPipeline<Spans> {
     for (const snapshot of this.snapshots.readNew()) {
       if (this.timeline === undefined) this.begin(snapshot);
       else this.timeline.add(snapshot);
+      this.assembler?.noteSnapshot?.(snapshot);
     }
     return this.assembler;
   }

@@ -21,8 +21,9 @@ export class ProtobufWriter {
   /** Where the next byte goes. */
   at = 0;
 
-  constructor() {
-    this.bytes = Buffer.allocUnsafeSlow(FIRST_BYTES) as Utf8Bytes;
+  /** `capacity`: bytes to begin with. */
+  constructor(capacity = FIRST_BYTES) {
+    this.bytes = Buffer.allocUnsafeSlow(capacity) as Utf8Bytes;
     this.view = new DataView(this.bytes.buffer);
   }
 
