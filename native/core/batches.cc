@@ -105,7 +105,7 @@ void Recorder::start_batch(OpenBatch& batch) noexcept {
   store_release(batch.bottom, kNone);
   store_release(batch.next_free, kNone);
   batch.payload = kEmptyChain;
-  batch.left_behind = 0;
+  store_release(batch.left_behind, 0);
   batch.retire_position = 0;
   batch.gpu_launched.store(0, std::memory_order_relaxed);
   batch.gpu_written.store(0, std::memory_order_relaxed);
@@ -119,7 +119,7 @@ void Recorder::end_batch(uint16_t index, Payload payload) noexcept {
   OpenBatch& batch = lane_.batches[index];
   batch.seen = clock_.now();
   close_batch(index, batch.seen, 0, payload);
-  batch.left_behind = 0;
+  store_release(batch.left_behind, 0);
 }
 
 void Recorder::close_batch(uint16_t index, uint64_t now, uint8_t flags, Payload payload) noexcept {
@@ -128,7 +128,7 @@ void Recorder::close_batch(uint16_t index, uint64_t now, uint8_t flags, Payload 
   if (batch.alias == 0) {
     forget_members(batch);
     open_batches_[index / 64] &= ~(uint64_t{1} << index % 64);
-    batch.left_behind = 1;  // unless its holder ends it, see end_batch
+    store_release(batch.left_behind, 1);  // unless its holder ends it, see end_batch
     write_batch(batch, index, now, flags, payload);
   } else {
     drop_chain(batch.payload);

@@ -18,7 +18,7 @@ bool continues_character(char byte) noexcept { return (static_cast<uint8_t>(byte
 uint16_t register_key(Segment& segment, gpuspan_key* key) noexcept {
   if (key->name == nullptr) return 0;
   const uint16_t id = segment.dictionary().intern(EntryKind::kKey, 0, 0, key->name).id;
-  __atomic_store_n(&key->id, id, __ATOMIC_RELAXED);
+  __atomic_store_n(&key->id, id, __ATOMIC_RELEASE);
   return id;
 }
 

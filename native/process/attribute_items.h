@@ -16,7 +16,7 @@ namespace gpuspan {
 // The dictionary id of a key with a name, registered at its first use; 0 is the name `other`: the dictionary is full.
 [[gnu::noinline]] uint16_t register_key(Segment& segment, gpuspan_key* key) noexcept;
 inline uint16_t key_id(Segment& segment, gpuspan_key* key) noexcept {
-  const uint16_t id = __atomic_load_n(&key->id, __ATOMIC_RELAXED);
+  const uint16_t id = __atomic_load_n(&key->id, __ATOMIC_ACQUIRE);
   return id != 0 ? id : register_key(segment, key);
 }
 

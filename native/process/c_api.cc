@@ -85,7 +85,7 @@ void leave(gpuspan_request request) {
 gpuspan_token begin(gpuspan_stage* stage, gpuspan_request request) {
   Producer* const producer = Producer::current();
   if (producer != nullptr && producer->recorder() != nullptr) [[likely]] {
-    const uint16_t id = __atomic_load_n(&stage->id, __ATOMIC_RELAXED);
+    const uint16_t id = __atomic_load_n(&stage->id, __ATOMIC_ACQUIRE);
     if (is_registered(id) && producer->gate(id) <= handle_level(request) && producer->holds_request(request))
         [[likely]] {
       return producer->recorder()->begin(handle_owner(request), id);

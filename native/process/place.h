@@ -35,12 +35,13 @@ constexpr EntryKind kind_of(const gpuspan_event_kind&) noexcept { return EntryKi
   return 0;
 }
 
-// Declarations are the caller's statics, used by all its threads: ids are read and written relaxed, and every thread
+// Declarations are the caller's statics, used by all its threads. An id is released and acquired, so that who finds it
+// finds its entry of the dictionary as well, which costs nothing on x86; every thread
 // that interns the same name gets the same id. 0 is the name `other`: the dictionary is full.
 template <class Declared>
 [[gnu::noinline]] uint16_t register_name(Declared* declared) noexcept {
   const uint16_t id = Process::get().intern(kind_of(*declared), declared->module, declared->name, declared->level);
-  __atomic_store_n(&declared->id, id, __ATOMIC_RELAXED);
+  __atomic_store_n(&declared->id, id, __ATOMIC_RELEASE);
   return id;
 }
 
@@ -53,7 +54,7 @@ Place find_place(Declared* declared, gpuspan_request request) noexcept {
     refuse(producer, Loss::kLane);
     return place;
   }
-  uint16_t id = __atomic_load_n(&declared->id, __ATOMIC_RELAXED);
+  uint16_t id = __atomic_load_n(&declared->id, __ATOMIC_ACQUIRE);
   if (!is_registered(id)) [[unlikely]] {
     if (declared->module == nullptr || declared->name == nullptr || declared->level < 1 ||
         declared->level > kMaxLevel) {
