@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Turns the ring reader's current record into packets of a Perfetto trace, without objects between for slices that have
-// only attributes. docs/perfetto.md says what is where. Bounded: what is kept are tracks and what lies on them, never
+// only attributes. No sink uses it yet. Bounded: what is kept are tracks and what lies on them, never
 // slices. On the thread that reads.
 
 import { FLAG, KIND, LOSS_NAMES, SLOT_WORD } from '../segment/layout';
