@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The reader of OTLP JSON files: every shape of file, and what is damaged, hostile or too large.
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readOtlpFile } from '../../dist/cli/input/otlp-file';
 import { OtlpText } from '../../dist/cli/input/otlp-text';
@@ -95,6 +96,34 @@ describe('a file', () => {
     expect(spans).toHaveLength(12_003);
     expect(spans.at(-2)?.resource).toEqual({ 'service.name': 'decoder' });
     expect(account).toMatchObject({ spans: 12_003, badLines: 0, badSpans: 0, truncated: false, bytes: text.length });
+  });
+
+  it('gives the same spans whether they are parsed a line or a span at a time, whatever is in their strings', () => {
+    const text = fc.string({ unit: fc.constantFrom('"', '\\', '{', '}', '[', ']', ',', ':', 'ä', '\n', 'true', ' ') });
+    const made = fc.record({ id: fc.integer({ min: 1, max: 99 }), name: text, attributes: fc.dictionary(text, text) });
+    const requests = fc.array(fc.tuple(fc.array(made, { maxLength: 4 }), text), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(requests, fc.integer({ min: 1, max: 40 }), fc.constantFrom(undefined, 1), (groups, size, indent) => {
+        const whole = groups.map(([spans, service]) => otlpRequest(spans, service));
+        const expected = readChunks(`${whole.map((request) => JSON.stringify(request)).join('\n')}\n`, 1_000_000);
+        const array = readChunks(JSON.stringify(whole, null, indent), size);
+        const object = { resourceSpans: whole.flatMap((request) => request.resourceSpans) };
+        expect(array).toEqual(expected);
+        expect(readChunks(`{\n"resourceSpans":${JSON.stringify(object.resourceSpans)}\n}`, size)).toEqual(expected);
+      }),
+    );
+  });
+
+  it('keeps times and integers exact that were written without quotes', () => {
+    const made = otlpSpan({ id: 1, start: 1, end: 999, attributes: { handle: 0 } });
+    const bare = JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [made] }] }] })
+      .replace(/Nano":"(\d+)"/g, 'Nano":$1')
+      .replace('"intValue":"0"', '"intValue":9007199254740993');
+    for (const text of [bare, bare.replace('{', '{\n')]) {
+      const [span] = readChunks(text, 100).spans;
+      expect(span).toMatchObject({ startTimeUnixNano: BASE + 1n, endTimeUnixNano: BASE + 999n });
+      expect(span?.attributes).toEqual({ handle: 9_007_199_254_740_993n });
+    }
   });
 
   it('is used up to where it was cut', async () => {

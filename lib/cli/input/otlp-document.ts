@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One JSON text of any size, piece by piece: spans are handed on as they are complete and not kept. For lines too long
-// to parse at once, files that are one object or array, and the sound part of a text that ends too soon.
+// to parse at once, files that are one object or array, and the sound part of a text that ends too soon. A tokenizer
+// reads what is around the spans; each span is cut out, parsed by itself, and `true` stands for it in the rest.
 // Called by the file reader. Throws what is wrong with the text; what was handed on before stays valid.
 import { Tokenizer, TokenParser, TokenType } from '@streamparser/json';
 import type { Attributes, ReceivedSpan } from '../../testing/otlp-json';
+import { parseJson } from './json-value';
 import { checkedSpan, resourceOf, scopeOf } from './otlp-span';
+import { SpanCutter } from './span-cutter';
 
 /** Read without one value being complete: no span is that large. */
 export const MAX_SPAN_BYTES = 64 * 1024 * 1024;
@@ -14,6 +17,8 @@ const PIECE_BYTES = 64 * 1024;
 const RESOURCE = 'resourceSpans.*';
 const SCOPE = `${RESOURCE}.scopeSpans.*`;
 const WANTED = [`${RESOURCE}.resource`, `${SCOPE}.scope`, `${SCOPE}.spans.*`];
+/** A token that is complete with its last letter, unlike a number. */
+const PLACEHOLDER = Buffer.from(' true');
 const PATHS = WANTED.flatMap((path) => [`$.${path}`, `$.*.${path}`]);
 
 export interface SpanSink {
@@ -26,6 +31,9 @@ export interface SpanSink {
 export class OtlpDocument {
   readonly #sink: SpanSink;
   readonly #tokenizer = new Tokenizer({ separator: '' });
+  readonly #cutter = new SpanCutter({ outside: (bytes) => this.#tokenize(bytes), object: (bytes) => this.#cut(bytes) });
+  /** What the placeholder stands for while it is tokenized. */
+  #object: unknown;
   #depth = 0;
   #sinceValue = 0;
   #where = '';
@@ -54,13 +62,24 @@ export class OtlpDocument {
     return this.#depth;
   }
 
-  write(bytes: Uint8Array): void {
+  /** Keeps parts of `bytes`, which must not change. @throws Error what is wrong with the text */
+  write(bytes: Buffer): void {
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
       const piece = bytes.subarray(at, at + PIECE_BYTES);
       this.#sinceValue += piece.length;
       if (this.#sinceValue > MAX_SPAN_BYTES) throw new Error(`${MAX_SPAN_BYTES >> 20} MiB without one complete span`);
-      this.#tokenizer.write(piece);
+      this.#cutter.write(piece);
     }
+  }
+
+  #tokenize(bytes: Buffer): void {
+    if (bytes.length > 0) this.#tokenizer.write(bytes);
+  }
+
+  #cut(bytes: Buffer): void {
+    this.#object = parseJson(bytes.toString());
+    this.#tokenizer.write(PLACEHOLDER);
+    this.#object = undefined;
   }
 
   #count(token: TokenType): void {
@@ -78,7 +97,7 @@ export class OtlpDocument {
     if (key === 'resource') this.#resource = resourceOf(value);
     else if (key === 'scope') this.#scope = scopeOf(value);
     else {
-      const span = checkedSpan(value, this.#resource, this.#scope);
+      const span = checkedSpan(this.#object ?? value, this.#resource, this.#scope);
       if (span === undefined) this.#sink.badSpan();
       else this.#sink.span(span);
     }

@@ -3,10 +3,11 @@
 // The three shapes of OTLP JSON files: a request a line (the Collector's file exporter), one object, one array, the
 // latter two on one line or many. Bounded memory: lines that are too long to be parsed at once are streamed. A line
 // that is not JSON is counted and told, and the spans before its fault are used. Called by the file reader.
+import { parseJson } from './json-value';
 import { checkedSpan, fieldsOf, resourceOf, scopeOf } from './otlp-span';
 import { OtlpDocument, type SpanSink } from './otlp-document';
 
-/** A longer line is streamed, which is slower and needs no more memory. */
+/** A longer line is streamed, which is a little slower and needs no more memory. */
 const WHOLE_LINE_BYTES = 4 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
@@ -126,7 +127,7 @@ function isBlank(line: Buffer): boolean {
 
 function parse(line: Buffer): { readonly value: unknown } | undefined {
   try {
-    return { value: JSON.parse(line.toString()) };
+    return { value: parseJson(line.toString()) };
   } catch {
     return undefined;
   }
