@@ -15,9 +15,13 @@ export interface Answer {
 }
 
 export interface Exporter<Batch> {
+  /** It answers by itself within so long. */
+  readonly timeoutMillis?: number;
   /** No new export before this, in `performance.now()`'s milliseconds: the receiver has asked for a pause. */
   readonly notBefore?: number;
   export(batch: Batch, done: (answer: Answer) => void): void;
+  /** The exports under way are given up: their connections are to be ended. The batches may be sent again. */
+  abandon?(): void;
   forceFlush?(): Promise<void>;
   shutdown(): Promise<void>;
 }

@@ -3,6 +3,8 @@
 // What a receiver's answer means: whether it took everything, and whether it may take later what it did not take now.
 // Used by transport.ts, on the thread that reads the segment.
 
+import { retryInfoMillis } from './retry-info';
+
 /** ExportResultCode.FAILED; the enum itself would be a run-time import. */
 export const FAILED = 1;
 
@@ -12,17 +14,24 @@ export type TransportResponse =
   | { readonly status: 'failure'; readonly error?: Error }
   | { readonly status: 'retryable'; readonly error?: Error; readonly retryInMillis?: number };
 
-/** The codes that the OTLP specification lets a sender try again: CANCELLED to DATA_LOSS. */
-const RETRYABLE_GRPC: readonly unknown[] = [1, 4, 8, 10, 11, 14, 15];
+/**
+ * The codes that the OTLP specification lets a sender try again: CANCELLED to DATA_LOSS. RESOURCE_EXHAUSTED is none of
+ * them unless a pause comes with it: it may be the size of the request.
+ */
+const RETRYABLE_GRPC: readonly unknown[] = [1, 4, 10, 11, 14, 15];
+const RESOURCE_EXHAUSTED = 8;
 const OPENING_BRACE = 0x7b;
 
 /** Milliseconds after which the same request may be sent again, 0: whenever the sender likes; undefined: never. */
 export function retryDelay(response: TransportResponse, error: Error | undefined): number | undefined {
   if (response.status === 'retryable') return Math.max(0, response.retryInMillis ?? 0);
   const { code } = (error ?? {}) as { code?: unknown };
-  // A number is a status, HTTP's or gRPC's: somebody has answered. Anything else is the network's doing.
-  if (typeof code !== 'number') return 0;
-  return RETRYABLE_GRPC.includes(code) ? 0 : undefined;
+  // Text is the network's doing. A number is a status, HTTP's or gRPC's: somebody has answered. So has who gives no code:
+  // the transport did not like what it read.
+  if (typeof code === 'string') return 0;
+  const pause = retryInfoMillis(error);
+  if (RETRYABLE_GRPC.includes(code)) return pause ?? 0;
+  return code === RESOURCE_EXHAUSTED ? pause : undefined;
 }
 
 export interface ReadResponse {
@@ -62,11 +71,19 @@ export class ResponseReader {
   // Some receivers answer protobuf in JSON.
   #parse(body: Uint8Array): unknown {
     try {
-      return body[0] === OPENING_BRACE ? JSON.parse(Buffer.from(body).toString()) : this.#deserialize(body);
+      return body[0] === OPENING_BRACE ? parseJsonResponse(body) : this.#deserialize(body);
     } catch {
       return undefined;
     }
   }
+}
+
+/** An OTLP response in JSON; nothing is an empty one. Throws for what is none. */
+export function parseJsonResponse(body: Uint8Array): unknown {
+  const text = Buffer.from(body).toString();
+  const response: unknown = text.trim() === '' ? {} : JSON.parse(text);
+  if (typeof response !== 'object' || response === null || Array.isArray(response)) throw new TypeError('no object');
+  return response;
 }
 
 function rejectedSpans(response: unknown): number {

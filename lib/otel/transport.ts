@@ -4,17 +4,20 @@
 // whose versions package.json pins. An exporter serializes through an object of two functions, `serializeRequest` and
 // `deserializeResponse`, and sends through another of one, `send`; the first is replaced, the second listened to. What
 // looks different is left as it is, and gets span objects. Runs where the segment is read.
-import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
-
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { OtlpRequest } from '../otlp/requests';
 import type { Answer, Exporter } from './exporter';
 import { GRPC_PACKAGE, type Protocol, removeRefused } from './destination';
-import { FAILED, ResponseReader, retryDelay, type TransportResponse } from './responses';
+import { reconnectSooner } from './grpc-client';
+import { FAILED, parseJsonResponse, ResponseReader, retryDelay, type TransportResponse } from './responses';
 
 /** An exporter that takes encoded requests, or one that takes span objects. */
 export type OtlpExporter =
   | { readonly takes: 'bytes'; readonly exporter: Exporter<OtlpRequest> }
-  | { readonly takes: 'spans'; readonly exporter: SpanExporter };
+  | { readonly takes: 'spans'; readonly exporter: Exporter<ReadableSpan[]> };
+
+// The exporter keeps the status to itself.
+const TRY_LATER = 'the receiver asks to be tried later (status 429, 502, 503 or 504)';
 
 interface Serializer {
   serializeRequest(spans: unknown): Uint8Array | undefined;
@@ -25,9 +28,15 @@ interface Transport {
   send(data: Uint8Array, timeoutMillis: number): Promise<TransportResponse>;
 }
 
+interface HttpTransport extends Transport {
+  /** Once it has sent something. */
+  _utils?: { readonly agent?: { destroy?(): void } } | null;
+}
+
 interface Delegate {
   _serializer: Serializer;
-  _transport: Transport & { _transport?: Transport };
+  _transport: HttpTransport & { _transport?: HttpTransport };
+  _timeout?: unknown;
 }
 
 /**
@@ -37,14 +46,31 @@ interface Delegate {
 export function createOtlpExporter(protocol: Protocol): OtlpExporter {
   removeRefused(process.env, protocol);
   const exporter = officialExporter(protocol);
-  return protocol === 'http/json' ? { takes: 'spans', exporter } : takeOver(exporter);
+  return protocol === 'http/json' ? takeJson(exporter) : takeOver(exporter);
 }
 
 /** Makes it take bytes, if it looks inside as it must for that. */
 export function takeOver(exporter: SpanExporter): OtlpExporter {
   const delegate = delegateOf(exporter);
   if (delegate === undefined) return { takes: 'spans', exporter };
-  return { takes: 'bytes', exporter: new ByteExporter(exporter, delegate) };
+  const { _serializer: serializer } = delegate;
+  const form = {
+    serialize: ({ bytes }: OtlpRequest) => bytes,
+    parse: (body: Uint8Array) => serializer.deserializeResponse(body),
+  };
+  return { takes: 'bytes', exporter: new WatchedExporter(exporter, delegate, form) };
+}
+
+// It goes on taking span objects; what its transport does is followed in the same way.
+function takeJson(exporter: SpanExporter): OtlpExporter {
+  const delegate = delegateOf(exporter);
+  if (delegate === undefined) return { takes: 'spans', exporter };
+  const { _serializer: serializer } = delegate;
+  const form = {
+    serialize: (spans: ReadableSpan[]) => serializer.serializeRequest(spans),
+    parse: parseJsonResponse, // the official one takes what it cannot read for a full success
+  };
+  return { takes: 'spans', exporter: new WatchedExporter(exporter, delegate, form) };
 }
 
 function officialExporter(protocol: Protocol): SpanExporter {
@@ -74,38 +100,59 @@ function delegateOf(exporter: SpanExporter): Delegate | undefined {
   return isKnown ? (delegate as Delegate) : undefined;
 }
 
-class ByteExporter implements Exporter<OtlpRequest> {
+/** How batches become what is sent, and answers what they say. */
+interface Form<Batch> {
+  readonly serialize: (batch: Batch) => Uint8Array | undefined;
+  readonly parse: (body: Uint8Array) => unknown;
+}
+
+class WatchedExporter<Batch extends object> implements Exporter<Batch> {
+  readonly timeoutMillis: number;
   readonly #exporter: SpanExporter;
+  readonly #transport: HttpTransport;
   readonly #reader: ResponseReader;
-  // What the last attempt for these bytes brought, below the exporter's own retries.
-  readonly #responses = new WeakMap<Uint8Array, TransportResponse>();
+  readonly #batches = new WeakMap<Uint8Array, Batch>();
+  // What the last attempt for a batch brought, below the exporter's own retries.
+  readonly #responses = new WeakMap<Batch, TransportResponse>();
   #notBefore = -Infinity;
 
-  constructor(exporter: SpanExporter, delegate: Delegate) {
+  constructor(exporter: SpanExporter, delegate: Delegate, { serialize, parse }: Form<Batch>) {
     this.#exporter = exporter;
-    const { _serializer: serializer, _transport: transport } = delegate;
-    this.#reader = new ResponseReader((body) => serializer.deserializeResponse(body));
+    this.timeoutMillis = typeof delegate._timeout === 'number' ? delegate._timeout : 0;
+    this.#reader = new ResponseReader(parse);
     delegate._serializer = {
-      serializeRequest: (request) => (request as OtlpRequest).bytes,
+      serializeRequest: (batch) => {
+        const bytes = serialize(batch as Batch);
+        if (bytes !== undefined) this.#batches.set(bytes, batch as Batch);
+        return bytes;
+      },
       deserializeResponse: (body) => this.#reader.read(body),
     };
     // HTTP: a transport that retries around the one that sends.
-    this.#listen(transport._transport ?? transport);
+    this.#transport = delegate._transport._transport ?? delegate._transport;
+    reconnectSooner(this.#transport);
+    this.#listen();
   }
 
   get notBefore(): number {
     return this.#notBefore;
   }
 
-  export(request: OtlpRequest, done: (answer: Answer) => void): void {
-    this.#responses.delete(request.bytes);
-    this.#exporter.export(request as never, (result) => {
+  export(batch: Batch, done: (answer: Answer) => void): void {
+    this.#responses.delete(batch);
+    this.#exporter.export(batch as never, (result) => {
       // Response and result come in one go, so what was read is this request's.
       const read = this.#reader.take();
       if (result.code !== FAILED && read.problem !== undefined) done({ code: FAILED, error: new Error(read.problem) });
       else if (result.code !== FAILED) done({ ...result, rejected: read.rejected });
-      else done({ ...result, retryInMillis: this.#retryDelay(request, result.error) });
+      else done(this.#failure(batch, result));
     });
+  }
+
+  // The transport's timeout is one of silence: a receiver that sends a byte now and then is never silent. gRPC has
+  // deadlines, and nothing to end here.
+  abandon(): void {
+    this.#transport._utils?.agent?.destroy?.();
   }
 
   forceFlush(): Promise<void> {
@@ -116,18 +163,23 @@ class ByteExporter implements Exporter<OtlpRequest> {
     return this.#exporter.shutdown();
   }
 
-  #retryDelay(request: OtlpRequest, error: Error | undefined): number | undefined {
-    const response = this.#responses.get(request.bytes);
+  #failure(batch: Batch, result: Answer): Answer {
+    const response = this.#responses.get(batch);
     // Not even sent: too many others are, for the exporter's taste.
-    return response === undefined ? 0 : retryDelay(response, error);
+    if (response === undefined) return { ...result, retryInMillis: 0 };
+    const isAsked = response.status === 'retryable' && response.error === undefined;
+    const error = isAsked ? new Error(TRY_LATER) : result.error;
+    return { ...result, error, retryInMillis: retryDelay(response, error) };
   }
 
-  #listen(transport: Transport): void {
+  #listen(): void {
+    const transport = this.#transport;
     const send = transport.send.bind(transport);
     transport.send = async (data, timeoutMillis) => {
       const response = await send(data, timeoutMillis);
-      this.#responses.set(data, response);
-      const { retryInMillis = 0 } = response.status === 'retryable' ? response : {};
+      const batch = this.#batches.get(data);
+      if (batch !== undefined) this.#responses.set(batch, response);
+      const retryInMillis = response.status === 'success' ? 0 : (retryDelay(response, response.error) ?? 0);
       if (retryInMillis > 0) this.#notBefore = Math.max(this.#notBefore, performance.now() + retryInMillis);
       return response;
     };

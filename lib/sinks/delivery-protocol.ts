@@ -4,6 +4,7 @@
 // to each other. Everything else they share is in the segment: the lease, the flush ticket, the account.
 import type { Protocol } from '../otel/destination';
 import type { ResourceAttributes } from '../otel/resource';
+import type { Failure, Recovery } from './episode';
 
 /** `workerData` of the delivery worker. */
 export interface DeliveryOrder {
@@ -25,5 +26,8 @@ export interface ToWorker {
   readonly type: 'wake' | 'hurry' | 'stop';
 }
 
-/** `reading`: holds the lease and reads. */
-export type FromWorker = { readonly type: 'reading' };
+/** `reading`: holds the lease and reads. The others: what became of exports. */
+export type FromWorker =
+  | { readonly type: 'reading' }
+  | ({ readonly type: 'failure' } & Failure)
+  | ({ readonly type: 'recovery' } & Recovery);

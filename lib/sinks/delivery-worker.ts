@@ -46,7 +46,12 @@ function deliver(order: DeliveryOrder): void {
     scope: SCOPE,
     expandLevel: order.expandLevel,
   };
-  const { drain, sink } = connect(otlp, source, spans, native, { destination: order.endpoint, warn });
+  const { drain, sink } = connect(otlp, source, spans, native, {
+    destination: order.endpoint,
+    warn,
+    onFailure: (failure) => say({ type: 'failure', ...failure }),
+    onRecovery: (recovery) => say({ type: 'recovery', ...recovery }),
+  });
   parentPort?.on('message', ({ type }: ToWorker) => {
     if (type === 'wake') drain.wake();
     else if (type === 'hurry') sink.hurry();

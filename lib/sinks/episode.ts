@@ -6,11 +6,28 @@
 export interface EpisodeOptions {
   readonly destination: string;
   readonly warn: (message: string) => void;
+  /** Told of each failure: spans that are lost with it, 0 where they are sent again. */
+  readonly onFailure?: ((failure: Failure) => void) | undefined;
+  /** Told of the success after failures. */
+  readonly onRecovery?: ((recovery: Recovery) => void) | undefined;
+}
+
+export interface Failure {
+  readonly error: string;
+  /** Begins an episode. */
+  readonly first: boolean;
+  readonly lostSpans: number;
+}
+
+export interface Recovery {
+  /** In the whole episode. */
+  readonly lostSpans: number;
 }
 
 const FIRST_PAUSE_MILLIS = 250;
 /** The exporter has paused between its own attempts, so this is not added to by much. */
 const MAX_PAUSE_MILLIS = 5_000;
+const LAST_PAUSE_MILLIS = 500;
 /** A batch that is refused may be bad itself; the next one shows. */
 const FREE_FAILURES = 2;
 
@@ -19,6 +36,7 @@ export class Episode {
   #failures = 0;
   #lost = 0;
   #notBefore = -Infinity;
+  #maxPauseMillis = MAX_PAUSE_MILLIS;
   // Of successes that were not whole; said once until one is.
   #isPartial = false;
 
@@ -35,22 +53,31 @@ export class Episode {
     return this.#notBefore;
   }
 
+  /** The end is near: shorter pauses, also the one that has begun. */
+  hurry(): void {
+    this.#maxPauseMillis = LAST_PAUSE_MILLIS;
+    this.#notBefore = Math.min(this.#notBefore, performance.now() + LAST_PAUSE_MILLIS);
+  }
+
   /** The batch will be sent again. */
   postponed(error: string): void {
-    this.#begin(error, 'spans wait until it succeeds again and are lost where rings fill up');
+    this.#begin(error, 0, 'spans wait until it succeeds again and are lost where rings fill up');
     this.#pause(this.#failures);
   }
 
   failed(error: string, spans: number): void {
-    this.#begin(error, 'spans are lost until it succeeds again');
+    this.#begin(error, spans, 'spans are lost until it succeeds again');
     this.#lost += spans;
     if (this.#failures > FREE_FAILURES) this.#pause(this.#failures - FREE_FAILURES);
   }
 
   /** `rejected`: spans of the batch that the receiver did not take. */
   succeeded(rejected: number): void {
-    const { destination, warn } = this.#options;
-    if (this.failing) warn(`export to ${destination} succeeds again; ${this.#lost} spans were lost`);
+    const { destination, warn, onRecovery } = this.#options;
+    if (this.failing) {
+      warn(`export to ${destination} succeeds again; ${this.#lost} spans were lost`);
+      onRecovery?.({ lostSpans: this.#lost });
+    }
     this.#failures = 0;
     this.#lost = 0;
     this.#notBefore = -Infinity;
@@ -59,13 +86,15 @@ export class Episode {
     this.#isPartial = rejected > 0;
   }
 
-  #begin(error: string, consequence: string): void {
-    const { destination, warn } = this.#options;
-    if (this.#failures++ === 0) warn(`export to ${destination} fails: ${error}; ${consequence}`);
+  #begin(error: string, lostSpans: number, consequence: string): void {
+    const { destination, warn, onFailure } = this.#options;
+    const first = this.#failures++ === 0;
+    if (first) warn(`export to ${destination} fails: ${error}; ${consequence}`);
+    onFailure?.({ error, first, lostSpans });
   }
 
   #pause(count: number): void {
-    const millis = Math.min(FIRST_PAUSE_MILLIS * 2 ** (count - 1), MAX_PAUSE_MILLIS);
+    const millis = Math.min(FIRST_PAUSE_MILLIS * 2 ** (count - 1), this.#maxPauseMillis);
     this.#notBefore = performance.now() + millis;
   }
 }

@@ -10,6 +10,9 @@ type FlushNative = Pick<Native, 'flushRequest' | 'flushWait' | 'stats'>;
 /** How long `flush` and `shutdown` take at most: longer than an export may take with its retries. */
 export const FLUSH_TIMEOUT_MILLIS = 30_000;
 
+/** How long somebody who waits for it goes on trying a receiver that takes nothing. */
+export const PATIENCE_MILLIS = 5_000;
+
 // The ticket is answered by another thread; there is nothing to be notified by.
 const POLL_MILLIS = 5;
 

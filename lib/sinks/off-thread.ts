@@ -9,7 +9,15 @@ import type { Native } from '../native';
 import type { Destination, Protocol } from '../otel/destination';
 import type { Delivery, DeliveryOptions } from './delivery';
 import type { DeliveryOrder, FromWorker, ToWorker } from './delivery-protocol';
-import { describeUndelivered, FLUSH_TIMEOUT_MILLIS, flush, flushBlocking, outstanding, within } from './flush';
+import {
+  describeUndelivered,
+  FLUSH_TIMEOUT_MILLIS,
+  PATIENCE_MILLIS,
+  flush,
+  flushBlocking,
+  outstanding,
+  within,
+} from './flush';
 import { LeaseWatch } from './lease';
 import { writeLine } from './summary';
 
@@ -36,6 +44,8 @@ export class OffThreadDelivery implements Delivery {
   readonly #watch: LeaseWatch;
   #worker: Worker | undefined;
   #backOffMillis = FIRST_BACK_OFF_MILLIS;
+  // When an export last failed that is sent again.
+  #postponedAt = -Infinity;
   #stopping = false;
   #shutdown: Promise<void> | undefined;
 
@@ -51,10 +61,16 @@ export class OffThreadDelivery implements Delivery {
 
   async flush(): Promise<void> {
     if (this.#stopping) return;
+    const patienceOver = performance.now() + PATIENCE_MILLIS;
+    await this.#flush(() => this.#postponedAt > patienceOver);
+  }
+
+  // `inVain`: known before the time is up.
+  async #flush(inVain: () => boolean): Promise<void> {
     this.#watch.try();
     await flush(this.#native, {
       wake: () => this.#wake(),
-      hopeless: () => this.#watch.backingOff && this.#native.leaseHolder() === 0,
+      hopeless: () => inVain() || (this.#watch.backingOff && this.#native.leaseHolder() === 0),
       timeoutMillis: FLUSH_TIMEOUT_MILLIS,
       to: `to ${this.#endpoint}`,
       warn: this.#options.warn,
@@ -124,6 +140,7 @@ export class OffThreadDelivery implements Delivery {
     worker.on('error', (error) => (cause = error));
     worker.on('message', (message: FromWorker) => {
       if (message.type === 'reading') this.#backOffMillis = FIRST_BACK_OFF_MILLIS;
+      else if (message.type === 'failure' && message.lostSpans === 0) this.#postponedAt = performance.now();
     });
     worker.on('exit', (code) => {
       this.#worker = undefined;
@@ -143,7 +160,7 @@ export class OffThreadDelivery implements Delivery {
   async #stop(): Promise<void> {
     const deadline = performance.now() + FLUSH_TIMEOUT_MILLIS;
     this.#send({ type: 'hurry' });
-    await this.flush();
+    await this.#flush(() => false); // the worker gives up by itself
     this.#stopping = true;
     this.#watch.stop();
     const worker = this.#worker;

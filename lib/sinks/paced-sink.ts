@@ -6,24 +6,35 @@
 // kept and sent again, while the rings are the queue. Lives on the thread that reads.
 import type { Answer, Exporter } from '../otel/exporter';
 import { withTracingSuppressed } from '../otel/suppress';
-import { Episode } from './episode';
+import { PATIENCE_MILLIS } from './flush';
+import { Episode, type EpisodeOptions } from './episode';
 import type { Settled, Sink } from './sink';
 
 // ExportResultCode.SUCCESS; the enum itself would be a run-time import.
 const SUCCESS = 0;
 const FAILURE = 1;
 
+/** What an exporter may take longer than its own timeout. */
+const TIMEOUT_GRACE_MILLIS = 5_000;
+
 export interface PacedSinkOptions {
   /** How messages name the destination. */
   readonly destination: string;
   /** One line when exports begin to fail and one when they succeed again. */
   readonly warn: (message: string) => void;
+  readonly onFailure?: EpisodeOptions['onFailure'];
+  readonly onRecovery?: EpisodeOptions['onRecovery'];
   /** Exports at a time. Default 2. */
   readonly maxInFlight?: number;
-  /** After this an export counts as failed. Default 30,000, as for OTEL_BSP_EXPORT_TIMEOUT. */
+  /**
+   * After this an export counts as failed. Default 30,000, as for OTEL_BSP_EXPORT_TIMEOUT; more where the exporter's own
+   * timeout is longer.
+   */
   readonly timeoutMillis?: number;
   /** How long a batch is sent again and again to a receiver that may take it later. Default 300,000. */
   readonly patienceMillis?: number;
+  /** The same once the end is near, after which a receiver that takes nothing is asked no more. Default 5,000. */
+  readonly lastPatienceMillis?: number;
 }
 
 /** What one export takes. */
@@ -49,23 +60,33 @@ interface Chunk<Batch> extends Piece<Batch> {
 export class PacedSink<Spans, Batch> implements Sink<Spans> {
   readonly #exporter: Exporter<Batch>;
   readonly #split: (spans: Spans) => readonly Piece<Batch>[];
-  readonly #options: Required<PacedSinkOptions>;
+  readonly #options: Required<Omit<PacedSinkOptions, 'onFailure' | 'onRecovery'>>;
   readonly #episode: Episode;
   readonly #waiting: Chunk<Batch>[] = [];
   #inFlight = 0;
   #pumping = false;
-  #hurried = false;
+  // When the end came near.
+  #hurriedAt: number | undefined;
+  // Why nothing is sent any more, unless what is under way arrives after all.
+  #givenUp: string | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   /** `split` cuts what is written into what the exporter takes at a time. */
   constructor(exporter: Exporter<Batch>, split: (spans: Spans) => readonly Piece<Batch>[], options: PacedSinkOptions) {
     this.#exporter = exporter;
     this.#split = split;
-    this.#options = { maxInFlight: 2, timeoutMillis: 30_000, patienceMillis: 300_000, ...options };
+    this.#options = {
+      maxInFlight: 2,
+      timeoutMillis: Math.max(30_000, (exporter.timeoutMillis ?? 0) + TIMEOUT_GRACE_MILLIS),
+      patienceMillis: 300_000,
+      lastPatienceMillis: PATIENCE_MILLIS,
+      ...options,
+    };
     this.#episode = new Episode(options);
   }
 
   get ready(): boolean {
+    if (this.#givenUp !== undefined) return true;
     return this.#waiting.length === 0 && this.#inFlight < this.#mostInFlight() && this.#pauseMillis() <= 0;
   }
 
@@ -80,9 +101,16 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
     this.#pump();
   }
 
-  /** The end is near: what fails from now on is not sent again. */
+  /**
+   * The end is near: what fails is sent again for a few seconds more, then it is lost, and with it what is written
+   * afterwards.
+   */
   hurry(): void {
-    this.#hurried = true;
+    this.#hurriedAt ??= performance.now();
+    this.#episode.hurry();
+    const { destination } = this.#options;
+    if (this.#receiverPauseMillis() > this.#options.lastPatienceMillis)
+      this.#giveUp(`${destination} wants nothing before this process ends`);
     this.#pump();
   }
 
@@ -102,13 +130,18 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
 
   // The receiver's wish for a pause, or our own after failures.
   #pauseMillis(): number {
-    return Math.max(this.#exporter.notBefore ?? 0, this.#episode.notBefore) - performance.now();
+    return Math.max(this.#receiverPauseMillis(), this.#episode.notBefore - performance.now());
+  }
+
+  #receiverPauseMillis(): number {
+    return (this.#exporter.notBefore ?? -Infinity) - performance.now();
   }
 
   // Not recursive: an exporter that answers within export() would otherwise nest one frame a chunk.
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
+    this.#failWaiting();
     while (this.#inFlight < this.#mostInFlight()) {
       const chunk = this.#waiting[0];
       if (chunk === undefined || this.#mustWait(chunk)) break;
@@ -120,8 +153,7 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
 
   // What was never sent is not held up by failures of others; only what the receiver asked for is, and what failed.
   #mustWait(chunk: Chunk<Batch>): boolean {
-    const until = chunk.since === 0 ? (this.#exporter.notBefore ?? 0) : performance.now() + this.#pauseMillis();
-    const millis = until - performance.now();
+    const millis = chunk.since === 0 ? this.#receiverPauseMillis() : this.#pauseMillis();
     if (millis <= 0) return false;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#pump(), Math.ceil(millis));
@@ -143,7 +175,12 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
     };
     const fail = (error: unknown): void => close({ code: FAILURE, error: toError(error) });
     const { timeoutMillis } = this.#options;
-    const deadline = setTimeout(() => fail(`no answer within ${timeoutMillis} ms`), timeoutMillis);
+    const deadline = setTimeout(() => {
+      const { abandon } = this.#exporter;
+      abandon?.call(this.#exporter);
+      const error = new Error(`no answer within ${timeoutMillis} ms`);
+      close({ code: FAILURE, error, retryInMillis: abandon === undefined ? undefined : 0 });
+    }, timeoutMillis);
     deadline.unref();
     try {
       withTracingSuppressed(() => this.#exporter.export(chunk.batch, close));
@@ -157,23 +194,49 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
     if (answer.code === SUCCESS) {
       const rejected = Math.min(spanCount, answer.rejected ?? 0);
       this.#episode.succeeded(rejected);
+      this.#givenUp = undefined;
       write.rejected += rejected;
     } else if (this.#mayBeSentAgain(chunk, answer)) {
       this.#episode.postponed(messageOf(answer.error));
       this.#waiting.unshift(chunk);
       return;
     } else {
-      this.#episode.failed(messageOf(answer.error), spanCount);
-      write.failed += spanCount;
+      this.#fail(chunk, messageOf(answer.error));
+      // Again, but for the want of time: the others would fare the same.
+      if (answer.retryInMillis !== undefined && this.#hurriedAt !== undefined) this.#giveUp(messageOf(answer.error));
+      return;
     }
+    this.#settle(chunk);
+  }
+
+  #fail(chunk: Chunk<Batch>, error: string): void {
+    this.#episode.failed(error, chunk.spanCount);
+    chunk.write.failed += chunk.spanCount;
+    this.#settle(chunk);
+  }
+
+  #giveUp(error: string): void {
+    this.#givenUp ??= error;
+  }
+
+  // Once given up, what waits has failed.
+  #failWaiting(): void {
+    if (this.#givenUp === undefined) return;
+    for (let chunk = this.#waiting.shift(); chunk !== undefined; chunk = this.#waiting.shift())
+      this.#fail(chunk, this.#givenUp);
+  }
+
+  #settle({ write }: Chunk<Batch>): void {
     if (--write.chunksLeft > 0) return;
     if (write.rejected === 0) write.settled(write.failed);
     else write.settled(write.failed, write.rejected);
   }
 
   #mayBeSentAgain(chunk: Chunk<Batch>, { retryInMillis }: Answer): boolean {
-    if (retryInMillis === undefined || this.#hurried) return false;
-    return performance.now() + retryInMillis - chunk.since <= this.#options.patienceMillis;
+    if (retryInMillis === undefined || this.#givenUp !== undefined) return false;
+    const { patienceMillis, lastPatienceMillis } = this.#options;
+    const last = this.#hurriedAt === undefined ? Infinity : this.#hurriedAt + lastPatienceMillis;
+    return performance.now() + retryInMillis <= Math.min(chunk.since + patienceMillis, last);
   }
 
   // Somebody waits for this, so the process lives until the answer or the deadline.

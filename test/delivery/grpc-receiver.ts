@@ -5,7 +5,7 @@ import { type Metadata, Server, ServerCredentials, type ServiceDefinition } from
 import { type ReceivedSpan, spansOf } from '../../lib/testing/otlp-json';
 import { decodeRequest } from '../../lib/testing/otlp-proto';
 
-const SERVICE: ServiceDefinition = {
+export const GRPC_SERVICE: ServiceDefinition = {
   Export: {
     path: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
     requestStream: false,
@@ -30,7 +30,7 @@ export interface GrpcReceiver {
 export async function startGrpcReceiver(port = 0): Promise<GrpcReceiver> {
   const spans: ReceivedSpan[] = [];
   const server = new Server();
-  server.addService(SERVICE, {
+  server.addService(GRPC_SERVICE, {
     Export: (
       call: { request: Buffer; metadata: Metadata },
       done: (error: { code: number; details: string } | null, response?: Buffer) => void,

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A receiver that drips: each byte of its answer puts off the exporter's own timeout, which is one of silence.
+import { once } from 'node:events';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { takeOver } from '../../lib/otel/transport';
+import { RequestSink } from '../../lib/sinks/exporter-sink';
+import { startUnrulyHttp } from './unruly-receiver';
+
+it('ends a request whose answer never ends, and sends the batch again', async () => {
+  const receiver = await startUnrulyHttp();
+  onTestFinished(() => receiver.close());
+  let left: Promise<unknown> | undefined;
+  receiver.answer = ({ response }) => {
+    const timer = setInterval(() => response.write('.'), 20);
+    left = once(response, 'close').then(() => clearInterval(timer));
+    receiver.answer = undefined;
+  };
+  const taken = takeOver(new OTLPTraceExporter({ url: `${receiver.endpoint}/v1/traces` }));
+  if (taken.takes !== 'bytes') throw new Error('the exporter looks different inside');
+  const warnings: string[] = [];
+  const sink = new RequestSink(taken.exporter, {
+    destination: 'the receiver',
+    warn: (message) => warnings.push(message),
+    timeoutMillis: 300,
+  });
+  const settled = vi.fn();
+  sink.write([{ bytes: new Uint8Array(), spanCount: 3 }], settled);
+  await vi.waitFor(() => expect(settled).toHaveBeenCalledOnce(), 20_000);
+  await left;
+  expect(settled).toHaveBeenCalledWith(0);
+  expect(warnings).toEqual([
+    'export to the receiver fails: no answer within 300 ms; spans wait until it succeeds again and are lost where rings fill up',
+    'export to the receiver succeeds again; 0 spans were lost',
+  ]);
+  await sink.shutdown();
+});

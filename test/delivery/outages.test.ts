@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every way a receiver can fail, through a real process that records far more than its ring holds: memory stays bounded,
+// at most two requests are open, every slice is accounted for by reason and delivered means arrived, one line says that it
+// began and one that it is over, and delivery goes on without a restart.
+import { describe, expect, it, vi } from 'vitest';
+import { growthLimit } from '../process-memory';
+import { BEGIN, count, END, expectBalanced, startGrpc, startHttp, startProcess, startReceiver, WAIT } from './outage';
+import type { ToldProcess } from './told-process';
+import { type GrpcAnswer, type HttpExchange, type Protocol, pauseOf, type Unruly } from './unruly-receiver';
+
+/** Their encoded spans would take a quarter of a gigabyte. */
+const FLOOD_SLICES = 1_000_000;
+const MEMORY_MIB = 96;
+
+interface Outage {
+  readonly begin: () => unknown;
+  readonly end: () => unknown;
+  /** Requests that have to come meanwhile; 0: none can. */
+  readonly requests: number;
+  /** What the reader may lose slices by. */
+  readonly losses: readonly string[];
+}
+
+/** From good days through an outage back to good days. Returns what was said. */
+async function survive(told: ToldProcess, receiver: Unruly, outage: Outage): Promise<string> {
+  await told.tell({ type: 'record', requests: 10 });
+  await told.tell({ type: 'flush' });
+  expect(receiver.books.slices.size).toBe(100);
+  const before = await told.rss();
+
+  await outage.begin();
+  const arrived = receiver.books.arrivals.length;
+  await told.tell({ type: 'flood', slices: FLOOD_SLICES });
+  if (outage.requests === 0) await vi.waitFor(() => expect(told.stderr).toMatch(BEGIN), WAIT);
+  await vi.waitFor(
+    () => expect(receiver.books.arrivals.length - arrived).toBeGreaterThanOrEqual(outage.requests),
+    WAIT,
+  );
+  expect((await told.rss()) - before).toBeLessThan(growthLimit(MEMORY_MIB));
+
+  await outage.end();
+  await told.tell({ type: 'flush' });
+  const { delivered } = (await told.stats()).reader;
+  await told.tell({ type: 'record', requests: 10 });
+  await told.tell({ type: 'flush' });
+  expect((await told.stats()).reader.delivered - delivered).toBe(100);
+
+  const stats = await told.stats();
+  expectBalanced(stats, receiver);
+  expect(stats.recorded).toBe(FLOOD_SLICES + 200);
+  expect(Object.keys(stats.lost)).toEqual(['ring']);
+  expect(Object.keys(stats.reader.lost)).toEqual(outage.losses);
+  expect(receiver.books.mostOpen).toBeLessThanOrEqual(2);
+  await told.shutdown();
+  expect(await told.ended).toBe(0);
+  expect(receiver.books.slices.size).toBe(stats.reader.delivered); // nothing was kept back
+  return told.stderr;
+}
+
+function expectOneEpisode(said: string, error: RegExp): void {
+  expect(said).toMatch(error);
+  expect([count(said, BEGIN), count(said, END), said.trim().split('\n').length]).toEqual([1, 1, 2]);
+}
+
+describe.concurrent('an outage', () => {
+  it.for<Protocol>(['http/protobuf', 'http/json', 'grpc'])(
+    'of a receiver that goes down and comes back, over %s',
+    async (protocol, context) => {
+      const receiver = await startReceiver(protocol, context);
+      const said = await survive(await startProcess(receiver, context, protocol), receiver, {
+        begin: () => receiver.close(),
+        end: () => receiver.listen(),
+        requests: 0,
+        losses: [],
+      });
+      expectOneEpisode(said, /fails: .*ECONNREFUSED/);
+    },
+  );
+
+  it.for<Protocol>(['http/protobuf', 'grpc'])(
+    'of a receiver that is down at the start, over %s',
+    async (protocol, context) => {
+      const receiver = await startReceiver(protocol, context);
+      await receiver.close();
+      const told = await startProcess(receiver, context, protocol);
+      await told.tell({ type: 'record', requests: 10 });
+      await vi.waitFor(() => expect(told.stderr).toMatch(/fails: .*ECONNREFUSED/), WAIT);
+      await receiver.listen();
+      await told.tell({ type: 'flush' });
+      const stats = await told.stats();
+      expect(stats).toMatchObject({ recorded: 100, lost: {}, reader: { delivered: 100, owners: 20, lost: {} } });
+      expectBalanced(stats, receiver);
+      await told.shutdown();
+      await told.ended;
+      expectOneEpisode(told.stderr, BEGIN);
+    },
+  );
+
+  it.for<Protocol>(['http/protobuf', 'http/json', 'grpc'])(
+    'of a receiver that never answers, over %s',
+    async (protocol, context) => {
+      const receiver = protocol === 'grpc' ? await startGrpc(context) : await startHttp(context);
+      const said = await survive(await startProcess(receiver, context, protocol), receiver, {
+        begin: () => {
+          receiver.answer = () => undefined;
+        },
+        end: () => {
+          receiver.answer = undefined;
+        },
+        requests: 3,
+        losses: [],
+      });
+      expectOneEpisode(said, protocol === 'grpc' ? /fails: .*DEADLINE_EXCEEDED/ : /fails: Request timed out/);
+    },
+  );
+
+  it('of a receiver that takes what it is sent and answers when nobody listens any more', async (context) => {
+    const receiver = await startHttp(context);
+    const said = await survive(await startProcess(receiver, context), receiver, {
+      begin: () => {
+        receiver.answer = ({ keep, response }) => {
+          keep();
+          setTimeout(() => response.end(), 2_500);
+        };
+      },
+      end: () => {
+        receiver.answer = undefined;
+      },
+      requests: 3,
+      losses: [],
+    });
+    expectOneEpisode(said, /fails: Request timed out/);
+  });
+
+  it('of a receiver that is slow but not too slow is none', async (context) => {
+    const receiver = await startHttp(context);
+    const said = await survive(await startProcess(receiver, context), receiver, {
+      begin: () => {
+        receiver.answer = ({ accept }) => setTimeout(accept, 200);
+      },
+      end: () => {
+        receiver.answer = undefined;
+      },
+      requests: 3,
+      losses: [],
+    });
+    expect(said).toBe('');
+  });
+});
+
+describe.concurrent('a receiver that asks for a pause', () => {
+  it.for<readonly [Protocol, number, string, () => string]>([
+    ['http/protobuf', 429, 'seconds', () => '2'],
+    ['http/protobuf', 503, 'a date', () => new Date(Date.now() + 3_000).toUTCString()],
+    ['http/json', 503, 'seconds', () => '2'],
+    ['http/json', 429, 'a date', () => new Date(Date.now() + 3_000).toUTCString()],
+  ])('gets it, over %s with %i and Retry-After in %s', async ([protocol, status, , retryAfter], context) => {
+    const receiver = await startHttp(context);
+    let askedAt = Infinity;
+    const said = await survive(await startProcess(receiver, context, protocol), receiver, {
+      begin: () => {
+        receiver.answer = ({ response }) => {
+          askedAt = Math.min(askedAt, performance.now());
+          response.writeHead(status, { 'retry-after': retryAfter() }).end();
+        };
+      },
+      end: () => {
+        receiver.answer = undefined;
+      },
+      requests: 3,
+      losses: [],
+    });
+    expectOneEpisode(said, /fails: the receiver asks to be tried later/);
+    // The other request may have been on its way.
+    const meanwhile = receiver.books.arrivals.filter((at) => at > askedAt && at < askedAt + 1_500);
+    expect(meanwhile.length).toBeLessThanOrEqual(1);
+  });
+
+  it('gets it although the exporter would wait for longer itself', async (context) => {
+    const receiver = await startHttp(context);
+    const said = await survive(
+      await startProcess(receiver, context, 'http/protobuf', { OTEL_EXPORTER_OTLP_TIMEOUT: '10000' }),
+      receiver,
+      {
+        begin: () => {
+          receiver.answer = ({ response }) => response.writeHead(503, { 'retry-after': '1' }).end();
+        },
+        end: () => {
+          receiver.answer = undefined;
+        },
+        requests: 3,
+        losses: [],
+      },
+    );
+    expect(said).toBe(''); // within one export, so nothing failed
+  });
+
+  it.for<readonly [string, GrpcAnswer]>([
+    ['UNAVAILABLE', { code: 14, details: 'try later' }],
+    ['UNAVAILABLE with a pause', { code: 14, details: 'try later', metadata: pauseOf(2) }],
+    ['RESOURCE_EXHAUSTED with a pause', { code: 8, details: 'try later', metadata: pauseOf(2) }],
+  ])('is tried again, over grpc with %s', async ([name, refusal], context) => {
+    const receiver = await startGrpc(context);
+    let askedAt = Infinity;
+    const said = await survive(await startProcess(receiver, context, 'grpc'), receiver, {
+      begin: () => {
+        receiver.answer = ({ answer }) => {
+          askedAt = Math.min(askedAt, performance.now());
+          answer(refusal);
+        };
+      },
+      end: () => {
+        receiver.answer = undefined;
+      },
+      requests: 3,
+      losses: [],
+    });
+    expectOneEpisode(said, /fails: (14 UNAVAILABLE|8 RESOURCE_EXHAUSTED): try later/);
+    const meanwhile = receiver.books.arrivals.filter((at) => at > askedAt && at < askedAt + 1_500);
+    if (name.includes('pause')) expect(meanwhile.length).toBeLessThanOrEqual(1);
+  });
+
+  it('over grpc with RESOURCE_EXHAUSTED alone asks for none: the request may be too large', async (context) => {
+    const receiver = await startGrpc(context);
+    const said = await survive(await startProcess(receiver, context, 'grpc'), receiver, {
+      begin: () => {
+        receiver.answer = ({ answer }) => answer({ code: 8, details: 'too large' });
+      },
+      end: () => {
+        receiver.answer = undefined;
+      },
+      requests: 3,
+      losses: ['export_failed'],
+    });
+    expectOneEpisode(said, /fails: 8 RESOURCE_EXHAUSTED: too large/);
+  });
+});
+
+const HTML = '<!doctype html><title>Welcome</title>';
+const FIVE_MEBIBYTES = Buffer.alloc(5 * 2 ** 20, 'x');
+
+describe.concurrent('connections that are cut', () => {
+  it.for<readonly [string, (exchange: HttpExchange) => void]>([
+    ['before the answer', ({ socket }) => socket.destroy()],
+    ['by a reset before the answer', ({ socket }) => socket.resetAndDestroy()],
+    ['within the headers', ({ socket }) => socket.end('HTTP/1.1 200 OK\r\ncontent-le')],
+    [
+      'within an answer that is no success',
+      ({ socket }) => socket.end('HTTP/1.1 503 Busy\r\ncontent-length: 9\r\n\r\nno'),
+    ],
+  ])('%s are no loss', async ([, answer], context) => {
+    const receiver = await startHttp(context);
+    const said = await survive(await startProcess(receiver, context), receiver, {
+      begin: () => {
+        receiver.answer = answer;
+      },
+      end: () => {
+        receiver.answer = undefined;
+      },
+      requests: 3,
+      losses: [],
+    });
+    expectOneEpisode(said, BEGIN);
+  });
+
+  it('within a success are one: the status has said that it arrived', async (context) => {
+    const receiver = await startHttp(context);
+    const said = await survive(await startProcess(receiver, context), receiver, {
+      begin: () => {
+        receiver.answer = ({ keep, socket }) => {
+          keep();
+          socket.end('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nno');
+        };
+      },
+      end: () => {
+        receiver.answer = undefined;
+      },
+      requests: 3,
+      losses: [],
+    });
+    expect(said).toBe('');
+  });
+});
+
+describe.concurrent('an answer that is no OTLP', () => {
+  it.for<readonly [string, Protocol, (exchange: HttpExchange) => void, RegExp]>([
+    [
+      'HTML',
+      'http/protobuf',
+      ({ response }) => response.setHeader('content-type', 'text/html').end(HTML),
+      /is this an OTLP endpoint/,
+    ],
+    [
+      'HTML',
+      'http/json',
+      ({ response }) => response.setHeader('content-type', 'text/html').end(HTML),
+      /is this an OTLP endpoint/,
+    ],
+    ['an array', 'http/json', ({ response }) => response.end('[1]'), /is this an OTLP endpoint/],
+    [
+      'half an object',
+      'http/protobuf',
+      ({ response }) => response.end('{"partialSuccess":'),
+      /is this an OTLP endpoint/,
+    ],
+    [
+      'random bytes',
+      'http/protobuf',
+      ({ response }) => response.end(Buffer.from([0xff, 0xff, 0xff])),
+      /is this an OTLP endpoint/,
+    ],
+    [
+      'five megabytes',
+      'http/protobuf',
+      ({ response }) => response.end(FIVE_MEBIBYTES),
+      /response body exceeded size limit/,
+    ],
+    ['status 404', 'http/protobuf', ({ response }) => response.writeHead(404).end(HTML), /fails: Not Found/],
+  ])('but %s is a loss, over %s', async ([, protocol, answer, error], context) => {
+    const receiver = await startHttp(context);
+    const said = await survive(await startProcess(receiver, context, protocol), receiver, {
+      begin: () => {
+        receiver.answer = answer;
+      },
+      end: () => {
+        receiver.answer = undefined;
+      },
+      requests: 3,
+      losses: ['export_failed'],
+    });
+    expectOneEpisode(said, error);
+  });
+
+  it('nor HTTP is none either, and sent again', async (context) => {
+    const receiver = await startHttp(context);
+    const said = await survive(await startProcess(receiver, context), receiver, {
+      begin: () => {
+        receiver.answer = ({ socket }) => socket.end('220 mail.example ESMTP\r\n');
+      },
+      end: () => {
+        receiver.answer = undefined;
+      },
+      requests: 3,
+      losses: [],
+    });
+    expectOneEpisode(said, /fails: Parse Error/);
+  });
+});
+
+// ExportTraceServiceResponse with partial_success.rejected_spans below 2^14.
+const rejection = (spans: number) => Buffer.from([0x0a, 3, 0x08, (spans & 0x7f) | 0x80, spans >> 7]);
+
+describe.concurrent('a partial success', () => {
+  const expectSaidOnce = (said: string) =>
+    expect(said).toMatch(
+      /^gpuspan: \S+ accepts only part of what it is sent; what it does not is counted as rejected\n$/,
+    );
+
+  it.for<Protocol>(['http/protobuf', 'http/json'])(
+    'costs what the receiver rejects, over %s',
+    async (protocol, context) => {
+      const receiver = await startHttp(context);
+      const said = await survive(await startProcess(receiver, context, protocol), receiver, {
+        begin: () => {
+          receiver.answer = ({ spans, response }) =>
+            response.end(
+              protocol === 'http/json'
+                ? JSON.stringify({ partialSuccess: { rejectedSpans: `${spans()}` } })
+                : rejection(spans()),
+            );
+        },
+        end: () => {
+          receiver.answer = undefined;
+        },
+        requests: 3,
+        losses: ['rejected'],
+      });
+      expectSaidOnce(said);
+    },
+  );
+
+  it('costs what the receiver rejects, over grpc', async (context) => {
+    const receiver = await startGrpc(context);
+    const said = await survive(await startProcess(receiver, context, 'grpc'), receiver, {
+      begin: () => {
+        receiver.answer = ({ spans, answer }) => answer(rejection(spans()));
+      },
+      end: () => {
+        receiver.answer = undefined;
+      },
+      requests: 3,
+      losses: ['rejected'],
+    });
+    expectSaidOnce(said);
+  });
+});
