@@ -3,8 +3,10 @@
 // flush, shutdown and process.exit while the receiver takes nothing: they end in the time that docs/opentelemetry.md
 // states, deliver what can be delivered, and what cannot is counted.
 import { describe, expect, it, vi } from 'vitest';
-import { BEGIN, count, expectBalanced, startHttp, startProcess, startReceiver, WAIT } from './outage';
+import { BEGIN, count, expectBalanced, flushAll, startHttp, startProcess, startReceiver, WAIT } from './outage';
 import type { Protocol } from './unruly-receiver';
+
+vi.setConfig({ maxConcurrency: 4, testTimeout: 120_000 });
 
 describe.concurrent('shutdown', () => {
   it.for<Protocol>(['http/protobuf', 'http/json', 'grpc'])(
@@ -71,7 +73,7 @@ describe.concurrent('flush', () => {
     await told.tell({ type: 'flush' });
     expect(await told.stats()).toMatchObject({ inRing: 100, reader: { delivered: 0, lost: {} } });
     await receiver.listen();
-    await told.tell({ type: 'flush' });
+    await flushAll(told);
     expectBalanced(await told.stats(), receiver);
     expect(receiver.books.slices.size).toBe(100);
     expect(told.stderr).not.toContain('not delivered');

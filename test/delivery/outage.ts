@@ -2,7 +2,7 @@
 //
 // What the tests of outages have in common: an unruly receiver, a process that does as it is told, and the check that
 // everything it recorded is accounted for.
-import { expect, type TestContext } from 'vitest';
+import { expect, type TestContext, vi } from 'vitest';
 import type { TracerStats } from '../../lib/tracer';
 import { ToldProcess } from './told-process';
 import {
@@ -16,7 +16,7 @@ import {
 
 /** Small, so that an outage fills it. */
 const RING_SLOTS = 4_096;
-export const WAIT = { timeout: 30_000, interval: 20 };
+export const WAIT = { timeout: 60_000, interval: 20 };
 
 type Finished = Pick<TestContext, 'onTestFinished'>;
 
@@ -43,7 +43,7 @@ export async function startProcess(
 ): Promise<ToldProcess> {
   const told = await ToldProcess.start(endpoint, {
     OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
-    OTEL_EXPORTER_OTLP_TIMEOUT: '2000',
+    OTEL_EXPORTER_OTLP_TIMEOUT: '3000',
     GPUSPAN_RING_SLOTS: `${RING_SLOTS}`,
     ...variables,
   });
@@ -66,6 +66,15 @@ export function expectBalanced(stats: TracerStats, { books }: Unruly): void {
     owners: books.owners.size,
   });
   expect(stats.owners).toBe(reader.owners + reader.lostOwners);
+}
+
+/** Until nothing is outstanding; one flush alone gives up where the receiver is slow to come back. */
+export async function flushAll(told: ToldProcess): Promise<void> {
+  await vi.waitFor(async () => {
+    await told.tell({ type: 'flush' });
+    const { inRing, reader, owners } = await told.stats();
+    expect([inRing, reader.held, owners - reader.owners - reader.lostOwners]).toEqual([0, 0, 0]);
+  }, WAIT);
 }
 
 export const count = (text: string, pattern: RegExp): number => [...text.matchAll(pattern)].length;
