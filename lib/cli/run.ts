@@ -3,6 +3,7 @@
 // Reads the arguments and runs a subcommand; the one place that turns errors into a line on stderr and an exit code.
 // Called by index.ts and by tests. Loads a subcommand's modules only when it is run.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { ConvertCommandOptions } from './commands/convert';
 import type { DoctorOptions } from './commands/doctor';
 import type { ReceiveOptions } from './commands/receive';
 import type { ReportCommandOptions } from './commands/report';
@@ -47,6 +48,7 @@ function makeProgram(streams: Streams, done: Done): Command {
     .addHelpText('after', EXIT_CODE_HELP)
     .showHelpAfterError('(gpuspan --help tells more)');
   addReport(program, streams, done);
+  addConvert(program, streams, done);
   addReceive(program, streams, done);
   addDoctor(program, streams, done);
   return program;
@@ -74,6 +76,19 @@ function addReport(program: Command, streams: Streams, done: Done): void {
     .action(async (files: string[], options: ReportCommandOptions) => {
       const { report } = require('./commands/report') as typeof import('./commands/report');
       done(await report(files, options, streams));
+    });
+}
+
+function addConvert(program: Command, streams: Streams, done: Done): void {
+  subcommand(program, 'convert', 'makes a trace for https://ui.perfetto.dev of files of OTLP JSON')
+    .argument('[file...]', "OTLP JSON, as the Collector's file exporter writes it, of any size and any service")
+    .option('--kineto <file>', "draw a PyTorch profiler's JSON trace on the same clock; may be given again", gather, [])
+    .requiredOption('-o, --out <file>', 'the trace; it is replaced when the new one is complete')
+    .option('--progress', 'tell on stderr how far it is (default: when stderr is a terminal)')
+    .option('--no-progress', 'do not')
+    .action(async (files: string[], options: ConvertCommandOptions) => {
+      const { convert } = require('./commands/convert') as typeof import('./commands/convert');
+      done(await convert(files, options, streams));
     });
 }
 
@@ -105,6 +120,10 @@ function addDoctor(program: Command, streams: Streams, done: Done): void {
       const { doctor } = require('./commands/doctor') as typeof import('./commands/doctor');
       done(await doctor(options, streams));
     });
+}
+
+function gather(value: string, before: readonly string[]): string[] {
+  return [...before, value];
 }
 
 function wholeNumber(low: number, high: number): (text: string) => number {

@@ -2,7 +2,8 @@
 //
 // Cuts OTLP JSON into its spans and the little around them by looking at nothing but quotes and brackets, so that
 // spans can be parsed by JSON.parse, which is many times faster than a parser that takes a text piece by piece.
-// Called by OtlpDocument, which checks all that is outside of spans and knows what is a span.
+// Called by OtlpDocument, which checks all that is outside of spans and knows what is a span, and by ChromeDocument for
+// the events of a Chrome trace.
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -22,17 +23,23 @@ export interface CutSink {
 
 export class SpanCutter {
   readonly #sink: CutSink;
+  readonly #inObject: number;
+  readonly #inArray: number;
   #depth = 0;
   #inString = false;
   #escaped = false;
   /** Objects that are elements of an array at this depth are spans; one more when all of the text is an array. */
-  #spanDepth = AROUND_SPAN;
+  #spanDepth: number;
   #inSpanList = false;
   #cutting = false;
   #pieces: Buffer[] = [];
 
-  constructor(sink: CutSink) {
+  /** How many brackets are open around what is cut out, in a text that is an object, and in one that is an array. */
+  constructor(sink: CutSink, inObject = AROUND_SPAN, inArray = inObject + 1) {
     this.#sink = sink;
+    this.#inObject = inObject;
+    this.#inArray = inArray;
+    this.#spanDepth = inObject;
   }
 
   write(chunk: Buffer): void {
@@ -75,7 +82,7 @@ export class SpanCutter {
 
   /** Whether the bracket begins an object to cut out. */
   #opens(byte: number): boolean {
-    if (this.#depth === 0) this.#spanDepth = byte === OPEN_BRACKET ? AROUND_SPAN + 1 : AROUND_SPAN;
+    if (this.#depth === 0) this.#spanDepth = byte === OPEN_BRACKET ? this.#inArray : this.#inObject;
     const begins = !this.#cutting && byte === OPEN_BRACE && this.#inSpanList && this.#depth === this.#spanDepth;
     if (begins) this.#cutting = true;
     this.#depth++;

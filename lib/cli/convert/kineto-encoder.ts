@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Events of a PyTorch profiler's (Kineto's) Chrome trace as records: complete events and pairs of begin and end as slices,
+// instants, counters, and flows, which join the slices that begin where they do. Called for each event of a file.
+import type { InternedNames } from '../../perfetto/interned-names';
+import { type Fields, fieldsOf } from '../input/otlp-span';
+import { EventFields } from './event-fields';
+import { flowId } from './flow-id';
+import { KinetoPlaces } from './kineto-places';
+import type { Places } from './places';
+import { RECORD, RECORD_FLAG, RecordWriter } from './record';
+
+const MAX_NANOS = 2n ** 63n - 1n;
+const MAX_SERIES = 16;
+/** Begun and not ended, of one thread and of all. */
+const MAX_BEGUN = 10_000;
+const MAX_THREADS = 10_000;
+const COUNTER_DOUBLE = 44;
+
+interface Begun {
+  readonly event: Fields;
+  readonly start: bigint;
+}
+
+export interface KinetoSink {
+  readonly record: (record: Buffer) => void;
+  /** No event, or of a kind that is not drawn. */
+  readonly bad: () => void;
+  readonly skipped: () => void;
+}
+
+export class KinetoEncoder {
+  readonly #record = new RecordWriter();
+  readonly #fields: EventFields;
+  readonly #places: KinetoPlaces;
+  readonly #sink: KinetoSink;
+  readonly #file: string;
+  readonly #base: bigint;
+  readonly #begun = new Map<number, Begun[]>();
+
+  /** `base`: epoch ns that the events' times count from. */
+  constructor(names: InternedNames, places: Places, file: string, base: bigint, sink: KinetoSink) {
+    this.#fields = new EventFields(this.#record, names);
+    this.#places = new KinetoPlaces(places, file);
+    this.#file = file;
+    this.#base = base;
+    this.#sink = sink;
+  }
+
+  /** Values that were cut or left out so far. */
+  get cut(): number {
+    return this.#fields.cut;
+  }
+
+  encode(given: unknown): void {
+    const event = fieldsOf(given);
+    const kind = event?.['ph'];
+    if (event === undefined || typeof kind !== 'string') {
+      this.#sink.bad();
+      return;
+    }
+    const [pid, tid] = [idText(event['pid']), idText(event['tid'])];
+    if (kind === 'M') {
+      this.#places.name(String(event['name']), pid, tid, fieldsOf(event['args']) ?? {});
+      return;
+    }
+    const start = this.#time(event['ts']);
+    if (start === undefined) this.#sink.bad();
+    else this.#timed(kind, event, start, pid, tid);
+  }
+
+  /** Slices that never ended last no time. */
+  finish(): void {
+    for (const [place, stack] of this.#begun) {
+      for (const { event, start } of stack) this.#slice({ ...event, unfinished: true }, place, start, start);
+    }
+    this.#begun.clear();
+  }
+
+  #timed(kind: string, event: Fields, start: bigint, pid: string, tid: string): void {
+    const thread = (): number => this.#places.thread(pid, tid);
+    if (kind === 'X') this.#slice(event, thread(), start, start + (nanosOf(event['dur']) ?? 0n));
+    else if (kind === 'B') this.#begin(event, thread(), start);
+    else if (kind === 'E') this.#end(event, thread(), start);
+    else if (kind === 'i' || kind === 'I' || kind === 'R') this.#instant(event, thread(), start);
+    else if (kind === 'C') this.#counters(event, pid, start);
+    else if (kind === 's' || kind === 't' || kind === 'f') this.#flow(event, thread(), start);
+    else this.#sink.skipped();
+  }
+
+  #slice(event: Fields, place: number, start: bigint, end: bigint): void {
+    const last = end < start ? start : end;
+    this.#record.begin({ start, end: last > MAX_NANOS ? MAX_NANOS : last, place, origin: 0, flags: 0 });
+    this.#named(event);
+    const args = fieldsOf(event['args']);
+    if (args !== undefined) this.#fields.arguments(args);
+    if (event['unfinished'] === true) this.#fields.argument('unfinished', true);
+    this.#emit();
+  }
+
+  #begin(event: Fields, place: number, start: bigint): void {
+    const stack = this.#begun.get(place) ?? [];
+    if (stack.length >= MAX_BEGUN || (stack.length === 0 && this.#begun.size >= MAX_THREADS)) {
+      this.#sink.skipped();
+      return;
+    }
+    stack.push({ event, start });
+    this.#begun.set(place, stack);
+  }
+
+  // Arguments of both are the slice's.
+  #end(event: Fields, place: number, end: bigint): void {
+    const begun = this.#begun.get(place)?.pop();
+    if (begun === undefined) {
+      this.#sink.bad();
+      return;
+    }
+    const args = { ...fieldsOf(begun.event['args']), ...fieldsOf(event['args']) };
+    this.#slice({ ...begun.event, args }, place, begun.start, end);
+  }
+
+  #instant(event: Fields, place: number, start: bigint): void {
+    this.#record.begin({ start, end: start, place, origin: 0, flags: RECORD_FLAG.instant });
+    this.#named(event);
+    const args = fieldsOf(event['args']);
+    if (args !== undefined) this.#fields.arguments(args);
+    this.#emit();
+  }
+
+  #counters(event: Fields, pid: string, start: bigint): void {
+    const series = Object.entries(fieldsOf(event['args']) ?? {}).slice(0, MAX_SERIES);
+    for (const [key, given] of series) {
+      const value = typeof given === 'bigint' ? Number(given) : given;
+      if (typeof value !== 'number') continue;
+      const name = series.length > 1 ? `${String(event['name'])} ${key}` : String(event['name']);
+      const place = this.#places.counter(pid, name);
+      this.#record.begin({ start, end: start, place, origin: 0, flags: RECORD_FLAG.counter });
+      const { out } = this.#record;
+      out.reserve(16);
+      out.tag(COUNTER_DOUBLE, 1);
+      out.double(value);
+      this.#emit();
+    }
+  }
+
+  #flow(event: Fields, place: number, start: bigint): void {
+    this.#record.begin({ start, end: start, place, origin: 0, flags: RECORD_FLAG.flow });
+    this.#record.id(RECORD.id, flowId(this.#file, String(event['cat']), idText(event['id'])));
+    this.#named(event);
+    this.#emit();
+  }
+
+  #named(event: Fields): void {
+    const name = event['name'];
+    this.#fields.name(typeof name === 'string' && name !== '' ? name : '(no name)');
+    if (typeof event['cat'] === 'string') this.#fields.category(event['cat']);
+  }
+
+  #emit(): void {
+    this.#record.endFields();
+    this.#sink.record(this.#record.take());
+  }
+
+  #time(given: unknown): bigint | undefined {
+    const nanos = nanosOf(given);
+    const time = nanos === undefined ? undefined : nanos + this.#base;
+    return time !== undefined && time >= 0n && time <= MAX_NANOS ? time : undefined;
+  }
+}
+
+/** Microseconds, with places behind the point, as nanoseconds; undefined when it is no number, 0n below 0 for durations. */
+export function nanosOf(micros: unknown): bigint | undefined {
+  if (typeof micros === 'bigint') return micros * 1000n;
+  if (typeof micros !== 'number' || !Number.isFinite(micros)) return undefined;
+  const whole = Math.floor(micros);
+  return BigInt(whole) * 1000n + BigInt(Math.round((micros - whole) * 1000));
+}
+
+function idText(id: unknown): string {
+  return typeof id === 'string'
+    ? id.slice(0, 100)
+    : typeof id === 'number' || typeof id === 'bigint'
+      ? String(id)
+      : '0';
+}
