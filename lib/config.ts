@@ -3,6 +3,7 @@
 // One validated configuration out of options and environment variables. A bad option throws; a bad variable is
 // worth one warning and the default, because a variable must never be what breaks a worker. Called by `start()`.
 import { isMainThread, threadId } from 'node:worker_threads';
+import { expandFileName, FILE_NAME_RANGE, isFileName } from './file-name';
 import type { NativeConfig, NativeIdentity } from './native';
 import { checkOptions, OPTION_CHECKS, type StartOptions } from './options';
 import { type NamedSampler, readSampler } from './sampler-names';
@@ -19,6 +20,8 @@ export interface Configuration {
   /** A folder that cannot be used is an error when code asked for it, a warning when a variable did. */
   readonly directoryFrom: 'option' | 'variable' | 'default';
   readonly identity: NativeIdentity;
+  /** Absolute path of the trace file, where there is to be one. */
+  readonly file: string | undefined;
   readonly exitTimeoutMillis: number;
   readonly expandLevel: number;
   /** What `OTEL_TRACES_SAMPLER` names, where it is not the default and no option names another. */
@@ -45,7 +48,7 @@ export function configure(options: unknown, env: Environment): Configuration {
   const variables = new Variables(reason === '' ? env : {}, warnings);
   const modules = checked.modules ?? variables.list('GPUSPAN_MODULES');
   const directory = checked.directory ?? variables.text('GPUSPAN_DIR');
-  if (reason === '') warnAboutUnsupported(env, warnings);
+  const file = checked.file ?? variables.fileName('GPUSPAN_FILE');
   return {
     enabled: reason === '',
     reason,
@@ -66,6 +69,7 @@ export function configure(options: unknown, env: Environment): Configuration {
     },
     directoryFrom: checked.directory !== undefined ? 'option' : directory !== undefined ? 'variable' : 'default',
     identity: identify(checked),
+    file: file === undefined ? undefined : expandFileName(file, process.pid),
     exitTimeoutMillis: checked.exitTimeoutMillis ?? DEFAULT_EXIT_TIMEOUT_MILLIS,
     expandLevel: checked.expandLevel ?? DEFAULT_EXPAND_LEVEL,
     sampler: reason === '' && checked.sampler === undefined ? readSampler(env, warnings) : undefined,
@@ -89,12 +93,6 @@ function disabledReason(env: Environment, warnings: string[]): string {
       return `GPUSPAN is ${JSON.stringify(value)}, which is neither 1 nor true`;
   }
   return env['OTEL_SDK_DISABLED']?.trim().toLowerCase() === 'true' ? 'OTEL_SDK_DISABLED is true' : '';
-}
-
-function warnAboutUnsupported(env: Environment, warnings: string[]): void {
-  const file = env['GPUSPAN_FILE'];
-  if (file)
-    warnings.push(`GPUSPAN_FILE=${JSON.stringify(file)}: this version does not write Perfetto traces yet; ignored`);
 }
 
 function identify({ worker = {} }: StartOptions): NativeIdentity {
@@ -148,6 +146,13 @@ class Variables {
     if (check.accepts(value)) return value as T;
     this.refuse(name, value, check.range, fallback);
     return fallback;
+  }
+
+  fileName(name: string): string | undefined {
+    const value = this.text(name);
+    if (value === undefined || isFileName(value)) return value;
+    this.refuse(name, value, FILE_NAME_RANGE, 'no file');
+    return undefined;
   }
 
   private refuse(name: string, value: string, range: string, used: string): void {

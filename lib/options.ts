@@ -3,6 +3,7 @@
 // What `start()` accepts: the type that users write and the table of checks behind it. The checks are the same with
 // tracing on and off, and serve the environment variables too (lib/config.ts).
 import { GpuspanError } from './errors';
+import { FILE_NAME_RANGE, isFileName } from './file-name';
 import type { SamplerLike } from './sampling';
 import { LEVELS, type Level } from './stage';
 
@@ -64,6 +65,11 @@ export interface StartOptions {
   readonly requestTtlMillis?: number;
   /** Folder for a named segment file that survives the process. Default `GPUSPAN_DIR`, else memory only. */
   readonly directory?: string;
+  /**
+   * A Perfetto trace is written to it, beside any other delivery; `%p` stands for the process id, `%%` for a percent sign.
+   * What bears the name is replaced. Default `GPUSPAN_FILE`, else none.
+   */
+  readonly file?: string;
   /** Receives the spans on this thread. Default: OTLP from the `OTEL_*` variables, on a thread of its own. */
   readonly exporter?: SpanExporterLike;
   /** How long process exit may wait for delivery, 0 to 60,000. Default 500. */
@@ -124,6 +130,7 @@ export const OPTION_CHECKS = {
   lanes: integer(2, 4095),
   requestTtlMillis: integer(0, 2 ** 31 - 1),
   directory: text,
+  file: { accepts: isFileName, range: FILE_NAME_RANGE },
   exporter: {
     accepts: (value) =>
       typeof value === 'object' && value !== null && hasMethod(value, 'export') && hasMethod(value, 'shutdown'),

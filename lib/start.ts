@@ -144,11 +144,13 @@ function namedSampler({ sampler }: Configuration): SamplerLike | undefined {
 }
 
 // Loaded here, so that a process with tracing off does not load it.
-function deliver(native: Native, { expandLevel, exitTimeoutMillis }: Configuration, options: StartOptions): Delivery {
+function deliver(native: Native, configuration: Configuration, options: StartOptions): Delivery {
+  const { expandLevel, exitTimeoutMillis, file, identity } = configuration;
   const { startDelivery } = require('./sinks/start-delivery') as typeof import('./sinks/start-delivery');
   const { exporter, serviceName, resourceAttributes } = options;
   return startDelivery(native, {
     exporter: exporter as DeliveryOptions['exporter'],
+    trace: file === undefined ? undefined : { path: file, worker: identity },
     serviceName,
     resourceAttributes,
     expandLevel,

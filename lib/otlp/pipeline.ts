@@ -8,7 +8,7 @@ import type { LaneCursor } from '../segment/lane';
 import { SpanAssembler } from '../spans/assemble';
 import type { SpanOrigin } from '../spans/gpuspan-span';
 import type { PipelineOptions } from '../spans/pipeline';
-import { type RecordAssembler, type RecordParts, RecordPipeline } from '../spans/record-pipeline';
+import { type RecordAssembler, type RecordOptions, type RecordParts, RecordPipeline } from '../spans/record-pipeline';
 import { type OtlpRequest, RequestCutter } from './requests';
 import { SliceEncoder } from './slice-encoder';
 import { writeSpan } from './span-object';
@@ -44,9 +44,14 @@ class OtlpAssembler implements RecordAssembler<OtlpRequest[]> {
   }
 }
 
+/** What a pipeline needs to make OTLP requests of its records. */
+export function otlpRecords({ resource, scope, expandLevel }: PipelineOptions): RecordOptions<OtlpRequest[]> {
+  return { expandLevel, assembler: (parts) => new OtlpAssembler(parts, { resource, scope }) };
+}
+
 export class OtlpPipeline extends RecordPipeline<OtlpRequest[]> {
   /** Throws `GpuspanError` with code `GPUSPAN_SEGMENT` when the source is not a segment that this version reads. */
-  constructor(source: SegmentSource, { resource, scope, expandLevel }: PipelineOptions) {
-    super(source, { expandLevel, assembler: (parts) => new OtlpAssembler(parts, { resource, scope }) });
+  constructor(source: SegmentSource, options: PipelineOptions) {
+    super(source, otlpRecords(options));
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Turns the ring reader's current record into packets of a Perfetto trace, without objects between for slices that have
-// only attributes. No sink uses it yet. Bounded: what is kept are tracks and what lies on them, never
-// slices. On the thread that reads.
+// only attributes. Bounded: what is kept are tracks and what lies on them, never slices. Made by pipeline.ts; on the
+// thread that reads.
 
 import { FLAG, KIND, LOSS_NAMES, SLOT_WORD } from '../segment/layout';
 import type { LaneCursor } from '../segment/lane';
@@ -54,6 +54,7 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
   private origin: number | undefined;
   private snapshot: Snapshot | undefined;
   private writtenSnapshot: Snapshot | undefined;
+  private snapshotIsDue = false;
 
   constructor({ ring, clock, dictionary, members }: RecordParts, options: TraceOptions) {
     this.ring = ring;
@@ -72,7 +73,7 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
 
   assemble(lane: LaneCursor): number {
     const { kind } = this.ring;
-    if (this.snapshot !== this.writtenSnapshot) this.writeSnapshot(this.snapshot!);
+    if (this.snapshotIsDue) this.writeSnapshot();
     this.clock.useOwnTrace();
     this.clock.putStart(this.start);
     this.clock.putEnd(this.start, this.end);
@@ -91,19 +92,26 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
 
   /** At most one a second goes into the trace, and none while nothing is recorded. */
   noteSnapshot(snapshot: Snapshot): void {
+    const { writtenSnapshot: last } = this;
     this.snapshot = snapshot;
+    this.snapshotIsDue = last === undefined || snapshot.monotonic - last.monotonic >= SNAPSHOT_INTERVAL_NANOS;
   }
 
-  /** Writes what the counters have not told yet; what comes later is told as before. */
+  /** Writes what the counters have not told yet, as it stands; what comes later is told as before. */
   finish(): void {
     this.tracks.finish();
   }
 
-  private writeSnapshot(snapshot: Snapshot): void {
-    const { writtenSnapshot: last } = this;
-    const { realtime, monotonic, boottimeOffset } = snapshot;
-    if (last !== undefined && monotonic - last.monotonic < SNAPSHOT_INTERVAL_NANOS) return;
-    this.writtenSnapshot = snapshot;
+  /** What was taken did not reach the file: what comes from now on explains itself. */
+  restart(): void {
+    this.writer.restart();
+    this.snapshotIsDue = this.snapshot !== undefined;
+  }
+
+  private writeSnapshot(): void {
+    const { realtime, monotonic, boottimeOffset } = this.snapshot!;
+    this.writtenSnapshot = this.snapshot;
+    this.snapshotIsDue = false;
     this.writer.clockSnapshot({ realtime, monotonic, boottime: monotonic + boottimeOffset });
   }
 

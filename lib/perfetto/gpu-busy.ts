@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How busy a GPU was in each second, from its slices: the share of the second that one or more of them cover. Slices come
-// about in the order of their ends; a second is told when slices have come that end two seconds later. Bounded: what is
+// about in the order of their ends; a second is told when slices have come that end two seconds later, or when the trace
+// is to be whole, and then again: the last that was told of a second counts. Bounded: what is
 // kept of a second are at most MAX_PARTS intervals apart from each other; more are joined over the smallest gaps.
 
 /** Called with the begin of a second, in the unit of the times given, and the share in percent. */
@@ -16,8 +17,10 @@ export class GpuBusy {
   // Apart from each other and in order.
   private starts: number[] = [];
   private ends: number[] = [];
-  /** The first second that was not told yet. */
+  /** The first second that was not told for good. */
   private second = Number.NaN;
+  /** More came since `finish`. */
+  private hasMore = false;
 
   constructor(private readonly tell: TellShare) {}
 
@@ -27,15 +30,21 @@ export class GpuBusy {
     if (Number.isNaN(this.second)) this.second = Math.floor(start / SECOND);
     const from = Math.max(start, this.second * SECOND);
     if (end > from) this.include(from, end);
+    this.hasMore = true;
     this.tellUntil(Math.floor(end / SECOND) - KEPT_SECONDS);
   }
 
-  /** Tells everything, the current second as it stands; what comes later for a second is not told any more. */
+  /** Tells the seconds that are not over as they stand, and that there is nothing behind them. */
   finish(): void {
     const last = this.ends[this.ends.length - 1];
-    if (last === undefined) return;
+    if (last === undefined || !this.hasMore) return;
+    this.hasMore = false;
+    const { second, starts, ends } = this;
+    this.starts = [...starts];
+    this.ends = [...ends];
     this.tellUntil(Math.floor(last / SECOND));
     this.tell(this.second * SECOND, 0);
+    Object.assign(this, { second, starts, ends });
   }
 
   // Joins the interval with those it touches.

@@ -10,6 +10,13 @@ export interface InternedName {
   readonly bytes: Uint8Array;
 }
 
+interface Explanation {
+  /** The field of InternedData. */
+  readonly field: number;
+  readonly id: number;
+  readonly text: string;
+}
+
 /** Most names of each kind, the dictionary of a segment holds as many. */
 export const MAX_NAMES = 65_536;
 
@@ -37,7 +44,7 @@ export class InternedNames {
   private readonly categories = new Table(CATEGORY);
   private readonly events = new Table(EVENT_NAME);
   private readonly arguments = new Table(ARGUMENT);
-  private fresh: { readonly field: number; readonly id: number; readonly text: string }[] = [];
+  private fresh: Explanation[] = [];
 
   category(text: string): InternedName {
     return this.intern(this.categories, text);
@@ -49,6 +56,14 @@ export class InternedNames {
 
   argument(text: string): InternedName {
     return this.intern(this.arguments, text);
+  }
+
+  /** The packets that explained the names are lost: the next one explains them all. */
+  explainAgain(): void {
+    this.fresh = [this.categories, this.events, this.arguments].flatMap(({ kind, known }) =>
+      [...known.keys()].map((text, index) => ({ field: kind.data, id: index + 1, text })),
+    );
+    this.hasNew = this.fresh.length > 0;
   }
 
   /** TracePacket.interned_data of the packet that is open. */

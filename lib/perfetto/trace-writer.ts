@@ -3,8 +3,9 @@
 // Writes a Perfetto trace as protobuf, packet by packet: tracks, slices, instants, counters, clock snapshots. Times are
 // nanoseconds of the epoch in two u32 halves. Written here because no library writes it. A file needs no footer, so what
 // was taken is a valid trace at any time; and files of several processes, one after the other, are one trace: sequence
-// and track ids are drawn from the process's identity, and a file begins by clearing the sequence's state. What is kept
-// are the names, which are bounded. Used by one thread, that of the reader.
+// and track ids are drawn from the process's identity, and a file begins by clearing the sequence's state. What was
+// taken and did not reach the file does no harm after a `restart`. What is kept are the names, which are bounded. Used by
+// one thread, that of the reader.
 
 import { ProtobufWriter, VARINT_BYTES } from '../protobuf/writer';
 import { type InternedName, InternedNames } from './interned-names';
@@ -20,6 +21,9 @@ export interface Track {
   readonly high: number;
   /** TrackEvent.track_uuid. */
   readonly bytes: Uint8Array;
+  readonly options: TrackOptions;
+  /** @internal Which of the writer's beginnings it was described after. */
+  described: number;
 }
 
 export interface TrackOptions {
@@ -53,6 +57,7 @@ export class TraceWriter {
   readonly names = new InternedNames();
   private readonly sequence: Uint8Array;
   private tracks = 0;
+  private beginnings = 0;
   private packet = 0;
   private event = 0;
   private lastRealtime = 0n;
@@ -81,24 +86,25 @@ export class TraceWriter {
     return taken;
   }
 
+  /**
+   * Begins again, as a file does, with the tracks and numbers that there are; drops what was not taken. For when what was
+   * taken is lost: names and tracks are explained again as they are used. No event may be open.
+   */
+  restart(): void {
+    this.out.at = 0;
+    this.beginnings += 1;
+    writeHead(this.out, this.identity.sequence);
+    this.names.explainAgain();
+  }
+
   /** Describes a new track. */
   track(options: TrackOptions): Track {
-    const { out } = this;
     const low = (this.identity.low + this.tracks) >>> 0;
     const { high } = this.identity;
     this.tracks += 1;
-    out.reserve(FRAME_BYTES);
-    out.bytes[out.at++] = PACKET;
-    const packet = out.begin();
-    this.copySequence();
-    out.tag(60, 2);
-    const descriptor = out.begin();
-    out.tag(1, 0);
-    out.varint64(low, high);
-    this.describe(options);
-    out.end(descriptor);
-    out.end(packet);
-    return { low, high, bytes: trackBytes(low, high) };
+    const track = { low, high, bytes: trackBytes(low, high), options, described: -1 };
+    this.describe(track);
+    return track;
   }
 
   /** Ignored where realtime lies before the last one: viewers refuse a trace clock that goes back. */
@@ -116,6 +122,7 @@ export class TraceWriter {
 
   /** Begins a packet with an event; its fields follow, then `close`. Makes room for FIELD_BYTES of them. */
   open(type: number, track: Track, low: number, high: number): void {
+    if (track.described !== this.beginnings) this.describe(track);
     const { out } = this;
     out.reserve(FRAME_BYTES + FIELD_BYTES);
     const { bytes } = out;
@@ -182,7 +189,26 @@ export class TraceWriter {
     this.close();
   }
 
-  private describe({ name, parent, rank, unit, process }: TrackOptions): void {
+  // After what it lies below.
+  private describe(track: Track): void {
+    const { out } = this;
+    const { parent } = track.options;
+    if (parent !== undefined && parent.described !== this.beginnings) this.describe(parent);
+    track.described = this.beginnings;
+    out.reserve(FRAME_BYTES);
+    out.bytes[out.at++] = PACKET;
+    const packet = out.begin();
+    this.copySequence();
+    out.tag(60, 2);
+    const descriptor = out.begin();
+    out.tag(1, 0);
+    out.varint64(track.low, track.high);
+    this.writeOptions(track.options);
+    out.end(descriptor);
+    out.end(packet);
+  }
+
+  private writeOptions({ name, parent, rank, unit, process }: TrackOptions): void {
     const { out } = this;
     out.tag(2, 2);
     out.text(name);

@@ -129,17 +129,19 @@ export class ProcessTracks {
   }
 }
 
+/** Ranks of a worker; negative or undefined: not given. */
+export type Ranks = Pick<LaneIdentity, 'tpRank' | 'ppRank' | 'dpRank' | 'epRank' | 'gpuIndex'>;
+
+/** Label and ranks, where given: `DecodeWorker tp0 pp1 gpu3`. */
+export function describeRanks(label: string, { tpRank, ppRank, dpRank, epRank, gpuIndex = -1 }: Ranks): string {
+  const named = { tp: tpRank, pp: ppRank, dp: dpRank, ep: epRank, gpu: gpuIndex };
+  const given = Object.entries(named).filter(([, rank]) => rank >= 0);
+  return [label, ...given.map(([name, rank]) => `${name}${rank}`)].join(' ');
+}
+
 /** A worker as its group is called: label, ranks where given, what kind of thread it is. */
 export function describeWorker(label: string, identity: LaneIdentity): string {
-  const parts = [label];
-  const given = (name: string, rank: number | undefined): void => {
-    if (rank !== undefined && rank >= 0) parts.push(`${name}${rank}`);
-  };
-  given('tp', identity.tpRank);
-  given('pp', identity.ppRank);
-  given('dp', identity.dpRank);
-  given('ep', identity.epRank);
-  given('gpu', identity.gpuIndex);
+  const parts = [describeRanks(label, identity)];
   if (identity.kind === NATIVE_LANE) parts.push('(native)');
   if (identity.kind === RESOLVER_LANE) parts.push('(resolver)');
   parts.push(`tid ${identity.tid}`);

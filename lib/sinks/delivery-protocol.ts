@@ -2,17 +2,21 @@
 //
 // What off-thread.ts (the environment that called start) and delivery-worker.ts (the thread that reads) say
 // to each other. Everything else they share is in the segment: the lease, the flush ticket, the account.
-import type { Protocol } from '../otel/destination';
+import type { Destination } from '../otel/destination';
 import type { ResourceAttributes } from '../otel/resource';
 import type { Failure, Recovery } from './episode';
+import type { TraceOrder } from './reader';
+
+/** The exporter reads the OTEL_* variables itself; the endpoint is for messages only. */
+export type OtlpDestination = Extract<Destination, { kind: 'otlp' }>;
 
 /** `workerData` of the delivery worker. */
 export interface DeliveryOrder {
   /** Holds the lease; the worker transfers it to its own environment. */
   readonly parentEnvironment: number;
-  readonly protocol: Protocol;
-  /** For messages only; the exporter reads the OTEL_* variables itself. */
-  readonly endpoint: string;
+  /** One of the two, or both. */
+  readonly otlp: OtlpDestination | undefined;
+  readonly trace: TraceOrder | undefined;
   readonly serviceName: string | undefined;
   readonly resourceAttributes: ResourceAttributes | undefined;
   readonly expandLevel: number;

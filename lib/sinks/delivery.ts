@@ -4,8 +4,11 @@
 // tells that part. Implemented by off-thread.ts, inline.ts and no-delivery.ts.
 import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { ResourceAttributes } from '../otel/resource';
+import type { TraceOrder } from './reader';
 
 export interface DeliveryOptions {
+  /** A Perfetto trace goes there, beside whatever else there is. */
+  readonly trace?: TraceOrder | undefined;
   /** Spans go to it, on this thread, whatever the variables say. */
   readonly exporter?: SpanExporter | undefined;
   readonly serviceName?: string | undefined;

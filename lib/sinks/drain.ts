@@ -163,9 +163,9 @@ export class Drain<Spans> {
   #deliver(batch: Reading<Spans>): void {
     for (const { lane, low, high } of batch.lanes) this.#read.set(lane, { low, high });
     const entry = this.#ledger.open(batch);
-    this.#sink.write(batch.spans, (failedSpans, rejectedSpans) => {
+    this.#sink.write(batch.spans, (failedSpans, rejectedSpans, others) => {
       if (this.#stopped || !this.#holdsLease()) return;
-      this.#ledger.settle(entry, failedSpans, rejectedSpans);
+      this.#ledger.settle(entry, failedSpans, rejectedSpans, others);
       if (this.#turning) return;
       this.#ledger.publish();
       this.wake(); // the sink has room again, and a flush may be complete
@@ -197,7 +197,10 @@ export class Drain<Spans> {
   #endFlush(): void {
     const goal = this.#goal;
     if (goal === undefined || !goal.reached) return;
-    goal.lastEntry ??= this.#ledger.read;
+    if (goal.lastEntry === undefined) {
+      goal.lastEntry = this.#ledger.read;
+      this.#sink.caughtUp?.();
+    }
     if (goal.finishing || !this.#ledger.settledThrough(goal.lastEntry)) return;
     goal.finishing = true;
     void this.#sink.flush().then(() => {

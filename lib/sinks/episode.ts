@@ -71,6 +71,11 @@ export class Episode {
     if (this.#failures > FREE_FAILURES) this.#pause(this.#failures - FREE_FAILURES);
   }
 
+  /** Was not tried at all, because of the pause. */
+  lost(spans: number): void {
+    this.#lost += spans;
+  }
+
   /** `rejected`: spans of the batch that the receiver did not take. */
   succeeded(rejected: number): void {
     const { destination, warn, onRecovery } = this.#options;

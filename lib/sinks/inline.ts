@@ -8,14 +8,13 @@ import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { Native } from '../native';
 import { createResource, SCOPE } from '../otel/resource';
 import { LiveSource } from '../segment/live-source';
-import { SpanPipeline } from '../spans/pipeline';
+import { spanRecords } from '../spans/pipeline';
 import type { Delivery, DeliveryOptions } from './delivery';
-import { Drain, type ReaderLoop } from './drain';
 import { ExporterSink } from './exporter-sink';
 import { warnOnce } from '../warn';
 import { FLUSH_TIMEOUT_MILLIS, flush, outstanding } from './flush';
 import { LeaseWatch } from './lease';
-import { unreadLanes } from './unread';
+import { makeReader, openTrace, type Reader, type TraceSide } from './reader';
 
 const DESTINATION = 'the exporter given to start()';
 
@@ -26,7 +25,9 @@ export class InlineDelivery implements Delivery {
   readonly #resource: Resource;
   readonly #sink: ExporterSink;
   readonly #watch: LeaseWatch;
-  #drain: ReaderLoop | undefined;
+  /** Opened by the first reader here and kept for the next ones. */
+  #trace: TraceSide | undefined;
+  #reader: Reader | undefined;
   // What is left of the time for which natural ends of the loop may be put off.
   #exitMillis: number;
   // Slices and owners recorded when the loop last ran dry.
@@ -43,7 +44,7 @@ export class InlineDelivery implements Delivery {
     this.#sink = new ExporterSink(exporter, { destination: DESTINATION, warn: options.warn });
     this.#watch = new LeaseWatch(native, this.#environment, () => this.#read());
     this.#watch.start();
-    if (this.#drain === undefined) {
+    if (this.#reader === undefined) {
       warnOnce(
         'exporter waits',
         'another thread of this process already delivers its slices; the exporter given here is used when that thread ends',
@@ -64,13 +65,14 @@ export class InlineDelivery implements Delivery {
   /** Delivers what an exporter that answers at once takes within the deadline. */
   flushAtExit(timeoutMillis: number): void {
     const deadline = performance.now() + timeoutMillis;
-    while (this.#drain?.turn() === true && performance.now() < deadline);
+    while (this.#reader?.drain.turn() === true && performance.now() < deadline);
+    this.#reader?.finish();
   }
 
   // The loop has run dry, and starting work here revives it: a natural end waits for asynchronous exporters, for so
   // long in all, however often the loop runs dry.
   readonly #beforeExit = (): void => {
-    if (this.#drain === undefined || this.#exitMillis <= 0 || !outstanding(this.#native)) return;
+    if (this.#reader === undefined || this.#exitMillis <= 0 || !outstanding(this.#native)) return;
     const { recorded, owners } = this.#native.stats();
     if (recorded + owners === this.#flushedRecords) return; // what is left then, another flush does not move either
     this.#flushedRecords = recorded + owners;
@@ -83,7 +85,7 @@ export class InlineDelivery implements Delivery {
   async #flush(timeoutMillis: number): Promise<void> {
     this.#watch.try();
     await flush(this.#native, {
-      wake: () => this.#drain?.wake(),
+      wake: () => this.#reader?.drain.wake(),
       hopeless: () => this.#native.leaseHolder() === 0,
       timeoutMillis,
       to: `to ${DESTINATION}`,
@@ -93,25 +95,23 @@ export class InlineDelivery implements Delivery {
 
   // Called with the lease in hand. A new pipeline each time: another reader may have moved the positions meanwhile.
   #read(): void {
-    const source = new LiveSource(this.#native);
-    const pipeline = new SpanPipeline(source, {
-      resource: this.#resource,
-      scope: SCOPE,
-      expandLevel: this.#options.expandLevel,
-    });
-    this.#drain = new Drain(this.#native, pipeline, this.#sink, {
+    const { expandLevel, trace, warn } = this.#options;
+    const records = spanRecords({ resource: this.#resource, scope: SCOPE, expandLevel });
+    if (trace !== undefined) this.#trace ??= openTrace(trace, this.#resource, this.#native, warn);
+    const sides = { spans: { records, sink: this.#sink, destination: DESTINATION }, trace: this.#trace };
+    this.#reader = makeReader(this.#native, new LiveSource(this.#native), sides, {
       environment: this.#environment,
-      unread: () => unreadLanes(source),
+      warn,
       onLeaseLost: () => {
-        this.#drain = undefined;
+        this.#reader = undefined;
       },
       onFailure: (error) => {
-        this.#drain = undefined;
+        this.#reader = undefined;
         this.#watch.stop();
-        this.#options.warn(`slices are not delivered any more: ${error instanceof Error ? error.message : error}`);
+        warn(`slices are not delivered any more: ${error instanceof Error ? error.message : error}`);
       },
     });
-    this.#drain.wake();
+    this.#reader.drain.wake();
   }
 
   async #stop(): Promise<void> {
@@ -120,8 +120,9 @@ export class InlineDelivery implements Delivery {
     this.#stopping = true;
     process.off('beforeExit', this.#beforeExit);
     this.#watch.stop();
-    this.#drain?.stop();
-    this.#drain = undefined;
+    this.#reader?.drain.stop();
+    this.#reader = undefined;
+    this.#trace?.file.close();
     await this.#sink.shutdown(deadline - performance.now());
   }
 }

@@ -9,7 +9,8 @@
 // once and the slices are `held` until settled.
 import type { Native } from '../native';
 import type { Reading } from '../spans/record-pipeline';
-import { ReaderLoss, READER_LOSS_SLOTS } from './reader-loss';
+import { ReaderLoss, type ReaderLossIndex, READER_LOSS_SLOTS } from './reader-loss';
+import type { SpanLoss } from './sink';
 
 type ReaderNative = Pick<Native, 'advance' | 'publishReader' | 'stats'>;
 
@@ -23,16 +24,20 @@ interface Part {
   readonly owners: number;
 }
 
+// Slices of a batch that are still to be booked to a reason.
+interface Loss {
+  readonly reason: ReaderLossIndex;
+  slices: number;
+}
+
 /** One batch between reading and the sink's answer. */
 export interface Entry {
   readonly number: number;
   settled: boolean;
   /** Advanced before they were settled; in `held` until then. */
   readonly advanced: Part[];
-  /** Still to be booked to the reason, of the batch's slices. */
-  corrupt: number;
-  failed: number;
-  rejected: number;
+  /** In the order in which they are booked. */
+  readonly losses: Loss[];
   failedOwners: number;
   readonly spans: number;
   readonly slices: number;
@@ -86,9 +91,7 @@ export class Ledger {
       number: ++this.#entries,
       settled: false,
       advanced: [],
-      corrupt: batch.corrupt,
-      failed: 0,
-      rejected: 0,
+      losses: [{ reason: ReaderLoss.corrupt, slices: batch.corrupt }],
       failedOwners: 0,
       spans: batch.spanCount,
       slices: batch.slices,
@@ -104,23 +107,28 @@ export class Ledger {
     return entry;
   }
 
-  /** The sink has answered: `failedSpans` and `rejectedSpans` of the entry's spans did not arrive. */
-  settle(entry: Entry, failedSpans: number, rejectedSpans = 0): void {
-    // A span is not always one slice (members of a batch), so a partial failure is shared out, rounded up.
-    const spans = Math.max(1, entry.spans);
-    const slices = entry.slices - entry.corrupt;
-    entry.failed = Math.ceil((slices * failedSpans) / spans);
-    entry.rejected = Math.min(slices - entry.failed, Math.ceil((slices * rejectedSpans) / spans));
-    entry.failedOwners = Math.min(entry.owners, Math.ceil((entry.owners * (failedSpans + rejectedSpans)) / spans));
-    this.#close(entry, ReaderLoss.exportFailed);
+  /** The sink has answered: `failedSpans`, `rejectedSpans` and `others` of the entry's spans did not arrive. */
+  settle(entry: Entry, failedSpans: number, rejectedSpans = 0, others: readonly SpanLoss[] = []): void {
+    const slices = entry.slices - entry.losses.reduce((sum, loss) => sum + loss.slices, 0); // without the corrupt ones
+    let lostSpans = 0;
+    const lose = ({ reason, spans }: SpanLoss): void => {
+      const lost = Math.min(spans, entry.spans - lostSpans);
+      lostSpans += lost;
+      entry.losses.push({ reason, slices: share(entry, slices, lost) });
+    };
+    lose({ reason: ReaderLoss.exportFailed, spans: failedSpans });
+    lose({ reason: ReaderLoss.rejected, spans: rejectedSpans });
+    for (const other of others) lose(other);
+    entry.failedOwners = share(entry, entry.owners, lostSpans);
+    this.#close(entry);
   }
 
   /** The reader stops: what was advanced and never answered is lost, the rest stays in the rings. */
   abandon(): void {
     for (const entry of this.#open) {
-      entry.failed = entry.slices;
+      entry.losses.push({ reason: ReaderLoss.shutdown, slices: entry.slices });
       entry.failedOwners = entry.owners;
-      for (const part of entry.advanced.splice(0)) this.#bookHeld(part, ReaderLoss.shutdown);
+      for (const part of entry.advanced.splice(0)) this.#bookHeld(part);
     }
     this.forget();
     this.publish();
@@ -141,10 +149,10 @@ export class Ledger {
     this.#native.publishReader(this.#published);
   }
 
-  #close(entry: Entry, reason: number): void {
+  #close(entry: Entry): void {
     if (entry.settled || !this.#open.delete(entry)) return;
     entry.settled = true;
-    for (const part of entry.advanced.splice(0)) this.#bookHeld(part, reason);
+    for (const part of entry.advanced.splice(0)) this.#bookHeld(part);
     for (const lane of [...this.#waiting.keys()]) this.#advance(lane, (part) => part.entry.settled);
   }
 
@@ -156,7 +164,7 @@ export class Ledger {
       // Refused: not this ring's position any more. Then nothing was consumed, and nothing is booked.
       if (!this.#native.advance(lane, part.low, part.high, part.slices, part.owners)) continue;
       if (part.entry.settled) {
-        this.#book(part, ReaderLoss.exportFailed);
+        this.#book(part);
       } else {
         this.#held += part.slices;
         part.entry.advanced.push(part);
@@ -165,26 +173,24 @@ export class Ledger {
     if (parts.length === 0) this.#waiting.delete(lane);
   }
 
-  #bookHeld(part: Part, reason: number): void {
+  #bookHeld(part: Part): void {
     this.#held -= part.slices;
-    this.#book(part, reason);
+    this.#book(part);
   }
 
   // Which slices of a batch failed is not known, so its losses are taken from its parts as they come.
-  #book(part: Part, reason: number): void {
+  #book(part: Part): void {
     const { entry } = part;
-    const corrupt = Math.min(entry.corrupt, part.slices);
-    const failed = Math.min(entry.failed, part.slices - corrupt);
-    const rejected = Math.min(entry.rejected, part.slices - corrupt - failed);
+    let delivered = part.slices;
+    for (const loss of entry.losses) {
+      const lost = Math.min(loss.slices, delivered);
+      loss.slices -= lost;
+      delivered -= lost;
+      this.#lose(loss.reason, lost);
+    }
     const failedOwners = Math.min(entry.failedOwners, part.owners);
-    entry.corrupt -= corrupt;
-    entry.failed -= failed;
-    entry.rejected -= rejected;
     entry.failedOwners -= failedOwners;
-    this.#lose(ReaderLoss.corrupt, corrupt);
-    this.#lose(reason, failed);
-    this.#lose(ReaderLoss.rejected, rejected);
-    this.#delivered += part.slices - corrupt - failed - rejected;
+    this.#delivered += delivered;
     this.#ownersDelivered += part.owners - failedOwners;
     this.#ownersLost += failedOwners;
   }
@@ -192,4 +198,9 @@ export class Ledger {
   #lose(reason: number, slices: number): void {
     this.#lost[reason] = (this.#lost[reason] ?? 0) + slices;
   }
+}
+
+// A span is not always one slice (members of a batch), so a partial failure is shared out, rounded up.
+function share({ spans }: Entry, whole: number, lostSpans: number): number {
+  return Math.min(whole, Math.ceil((whole * lostSpans) / Math.max(1, spans)));
 }

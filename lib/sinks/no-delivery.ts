@@ -26,7 +26,7 @@ export class NoDelivery implements Delivery {
     warnOnce(
       'nowhere to send',
       'slices are recorded but there is nowhere to send them: set OTEL_EXPORTER_OTLP_ENDPOINT, ' +
-        'or OTEL_TRACES_EXPORTER=otlp, or give start() an exporter',
+        'or OTEL_TRACES_EXPORTER=otlp, or GPUSPAN_FILE, or give start() an exporter',
     );
   }
 

@@ -6,9 +6,8 @@
 import { join } from 'node:path';
 import { isMainThread, Worker } from 'node:worker_threads';
 import type { Native } from '../native';
-import type { Destination, Protocol } from '../otel/destination';
 import type { Delivery, DeliveryOptions } from './delivery';
-import type { DeliveryOrder, FromWorker, ToWorker } from './delivery-protocol';
+import type { DeliveryOrder, FromWorker, OtlpDestination, ToWorker } from './delivery-protocol';
 import {
   describeUndelivered,
   FLUSH_TIMEOUT_MILLIS,
@@ -23,7 +22,6 @@ import { writeLine } from './summary';
 
 // An exporter that does not end within this is left behind; everything was flushed before.
 const STOP_TIMEOUT_MILLIS = 5_000;
-type OtlpDestination = Extract<Destination, { kind: 'otlp' }>;
 
 const FIRST_BACK_OFF_MILLIS = 1_000;
 const MAX_BACK_OFF_MILLIS = 60_000;
@@ -38,8 +36,9 @@ function workerEnvironment(): NodeJS.ProcessEnv {
 export class OffThreadDelivery implements Delivery {
   readonly #native: Native;
   readonly #options: DeliveryOptions;
-  readonly #endpoint: string;
-  readonly #protocol: Protocol;
+  readonly #otlp: OtlpDestination | undefined;
+  /** For messages. */
+  readonly #destination: string;
   readonly #environment: number;
   readonly #watch: LeaseWatch;
   #worker: Worker | undefined;
@@ -49,11 +48,12 @@ export class OffThreadDelivery implements Delivery {
   #stopping = false;
   #shutdown: Promise<void> | undefined;
 
-  constructor(native: Native, options: DeliveryOptions, { endpoint, protocol }: OtlpDestination) {
+  /** To an OTLP endpoint, a trace file, or both. */
+  constructor(native: Native, options: DeliveryOptions, otlp: OtlpDestination | undefined) {
     this.#native = native;
     this.#options = options;
-    this.#endpoint = endpoint;
-    this.#protocol = protocol;
+    this.#otlp = otlp;
+    this.#destination = [otlp?.endpoint, options.trace?.path].filter((name) => name !== undefined).join(' and ');
     this.#environment = native.environment();
     this.#watch = new LeaseWatch(native, this.#environment, () => this.#spawn());
     this.#watch.start();
@@ -72,7 +72,7 @@ export class OffThreadDelivery implements Delivery {
       wake: () => this.#wake(),
       hopeless: () => inVain() || (this.#watch.backingOff && this.#native.leaseHolder() === 0),
       timeoutMillis: FLUSH_TIMEOUT_MILLIS,
-      to: `to ${this.#endpoint}`,
+      to: `to ${this.#destination}`,
       warn: this.#options.warn,
     });
   }
@@ -91,7 +91,7 @@ export class OffThreadDelivery implements Delivery {
     const isRead = this.#native.leaseHolder() !== 0;
     if (isRead && flushBlocking(this.#native, () => this.#wake(), timeoutMillis)) return;
     const why = isRead ? within(timeoutMillis) : 'because no delivery worker could be started';
-    writeLine(`${describeUndelivered(this.#native)} were not delivered to ${this.#endpoint} ${why}`);
+    writeLine(`${describeUndelivered(this.#native)} were not delivered to ${this.#destination} ${why}`);
   }
 
   #wake(): void {
@@ -111,8 +111,8 @@ export class OffThreadDelivery implements Delivery {
     }
     const order: DeliveryOrder = {
       parentEnvironment: this.#environment,
-      protocol: this.#protocol,
-      endpoint: this.#endpoint,
+      otlp: this.#otlp,
+      trace: this.#options.trace,
       serviceName: this.#options.serviceName,
       resourceAttributes: this.#options.resourceAttributes,
       expandLevel: this.#options.expandLevel,

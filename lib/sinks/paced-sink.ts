@@ -35,6 +35,8 @@ export interface PacedSinkOptions {
   readonly patienceMillis?: number;
   /** The same once the end is near, after which a receiver that takes nothing is asked no more. Default 5,000. */
   readonly lastPatienceMillis?: number;
+  /** Spans that may wait for a writer that does not heed `ready`; see `hasRoom`. Default 32,768. */
+  readonly maxWaitingSpans?: number;
 }
 
 /** What one export takes. */
@@ -63,6 +65,7 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
   readonly #options: Required<Omit<PacedSinkOptions, 'onFailure' | 'onRecovery'>>;
   readonly #episode: Episode;
   readonly #waiting: Chunk<Batch>[] = [];
+  #waitingSpans = 0;
   #inFlight = 0;
   #pumping = false;
   // When the end came near.
@@ -80,6 +83,7 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
       timeoutMillis: Math.max(30_000, (exporter.timeoutMillis ?? 0) + TIMEOUT_GRACE_MILLIS),
       patienceMillis: 300_000,
       lastPatienceMillis: PATIENCE_MILLIS,
+      maxWaitingSpans: 32_768,
       ...options,
     };
     this.#episode = new Episode(options);
@@ -90,6 +94,16 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
     return this.#waiting.length === 0 && this.#inFlight < this.#mostInFlight() && this.#pauseMillis() <= 0;
   }
 
+  /** Whether a writer that does not wait until the sink is `ready` may write nevertheless. */
+  get hasRoom(): boolean {
+    return this.#waitingSpans < this.#options.maxWaitingSpans;
+  }
+
+  /** Spans that were written and are not in flight. */
+  get waitingSpans(): number {
+    return this.#waitingSpans;
+  }
+
   write(spans: Spans, settled: Settled): void {
     const pieces = this.#split(spans);
     if (pieces.length === 0) {
@@ -97,7 +111,10 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
       return;
     }
     const write: Write = { chunksLeft: pieces.length, failed: 0, rejected: 0, settled };
-    for (const piece of pieces) this.#waiting.push({ ...piece, write, since: 0 });
+    for (const piece of pieces) {
+      this.#waiting.push({ ...piece, write, since: 0 });
+      this.#waitingSpans += piece.spanCount;
+    }
     this.#pump();
   }
 
@@ -146,6 +163,7 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
       const chunk = this.#waiting[0];
       if (chunk === undefined || this.#mustWait(chunk)) break;
       this.#waiting.shift();
+      this.#waitingSpans -= chunk.spanCount;
       this.#export(chunk);
     }
     this.#pumping = false;
@@ -199,6 +217,7 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
     } else if (this.#mayBeSentAgain(chunk, answer)) {
       this.#episode.postponed(messageOf(answer.error));
       this.#waiting.unshift(chunk);
+      this.#waitingSpans += chunk.spanCount;
       return;
     } else {
       this.#fail(chunk, messageOf(answer.error));
@@ -222,8 +241,10 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
   // Once given up, what waits has failed.
   #failWaiting(): void {
     if (this.#givenUp === undefined) return;
-    for (let chunk = this.#waiting.shift(); chunk !== undefined; chunk = this.#waiting.shift())
+    for (let chunk = this.#waiting.shift(); chunk !== undefined; chunk = this.#waiting.shift()) {
+      this.#waitingSpans -= chunk.spanCount;
       this.#fail(chunk, this.#givenUp);
+    }
   }
 
   #settle({ write }: Chunk<Batch>): void {

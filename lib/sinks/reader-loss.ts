@@ -16,12 +16,24 @@ export const ReaderLoss = {
   shutdown: 3,
   /** The receiver took the request, and said that it did not take these. */
   rejected: 4,
+  /** The trace file could not be written. */
+  fileFailed: 5,
+  /** There is a trace file, which went on, and as much waited for the exporter as may. */
+  queueFull: 6,
 } as const;
 
 export type ReaderLossIndex = (typeof ReaderLoss)[keyof typeof ReaderLoss];
 
 /** Names by index, as in `gpuspan.lost.<name>`. */
-export const READER_LOSS_NAMES: readonly string[] = ['export_failed', 'reader_gone', 'corrupt', 'shutdown', 'rejected'];
+export const READER_LOSS_NAMES: readonly string[] = [
+  'export_failed',
+  'reader_gone',
+  'corrupt',
+  'shutdown',
+  'rejected',
+  'file_failed',
+  'queue_full',
+];
 
 /** Reasons the published account has room for (native/core/layout.h ReaderAccount). */
 export const READER_LOSS_SLOTS = 16;

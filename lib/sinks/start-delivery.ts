@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Decides how this environment's slices leave the process: an exporter given in code, on this thread; OTLP by
-// the OTEL_* variables, off-thread; or nowhere. Called once by start(), on its thread.
+// the OTEL_* variables, off-thread; or nowhere. A trace file is written by the same thread, and with only that off-thread.
+// Called once by start(), on its thread.
 import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { Native } from '../native';
 import { findDestination } from '../otel/destination';
@@ -13,7 +14,8 @@ import { OffThreadDelivery } from './off-thread';
 export function startDelivery(native: Native, options: DeliveryOptions): Delivery {
   if (options.exporter !== undefined) return inline(native, options, options.exporter);
   const destination = findDestination(process.env, (message) => warnOnce(message, message));
-  if (destination.kind === 'otlp') return new OffThreadDelivery(native, options, destination);
+  const otlp = destination.kind === 'otlp' ? destination : undefined;
+  if (otlp !== undefined || options.trace !== undefined) return new OffThreadDelivery(native, options, otlp);
   return new NoDelivery(native, options, destination.kind === 'none');
 }
 

@@ -9,7 +9,7 @@ import type { Resource } from '@opentelemetry/resources';
 import type { SegmentSource } from '../segment/source';
 import { SpanAssembler } from './assemble';
 import type { GpuspanSpan } from './gpuspan-span';
-import { type Reading, RecordPipeline } from './record-pipeline';
+import { type Reading, type RecordOptions, RecordPipeline } from './record-pipeline';
 
 export type SpanBatch = Reading<GpuspanSpan[]>;
 
@@ -20,9 +20,14 @@ export interface PipelineOptions {
   readonly expandLevel: number;
 }
 
+/** What a pipeline needs to make span objects of its records. */
+export function spanRecords({ resource, scope, expandLevel }: PipelineOptions): RecordOptions<GpuspanSpan[]> {
+  return { expandLevel, assembler: (parts) => new SpanAssembler(parts, { resource, scope }) };
+}
+
 export class SpanPipeline extends RecordPipeline<GpuspanSpan[]> {
   /** Throws `GpuspanError` with code `GPUSPAN_SEGMENT` when the source is not a segment that this version reads. */
-  constructor(source: SegmentSource, { resource, scope, expandLevel }: PipelineOptions) {
-    super(source, { expandLevel, assembler: (parts) => new SpanAssembler(parts, { resource, scope }) });
+  constructor(source: SegmentSource, options: PipelineOptions) {
+    super(source, spanRecords(options));
   }
 }

@@ -109,6 +109,9 @@ describe('values', () => {
     ['GPUSPAN_LANES', '1'],
     ['GPUSPAN_LANES', '4096'],
     ['GPUSPAN_MODULES', ' , '],
+    ['GPUSPAN_FILE', 'x-%d.pftrace'],
+    ['GPUSPAN_FILE', '100%'],
+    ['GPUSPAN_FILE', 'traces/'],
   ])('warns once of %s=%j, naming it, its value and what is used', (name, value) => {
     const { warnings, ...rest } = configure(undefined, { ...ON, [name]: value });
     const { warnings: none, ...defaults } = configure(undefined, ON);
@@ -124,9 +127,13 @@ describe('values', () => {
     expect(configure(undefined, env)).toEqual(configure(undefined, ON));
   });
 
-  it('says of what this version does not do yet that it is ignored', () => {
-    const env = { ...ON, GPUSPAN_FILE: 'trace-%p.json' };
-    expect(configure(undefined, env).warnings).toEqual([expect.stringContaining('GPUSPAN_FILE')]);
+  it.each([
+    ['x-%p.pftrace', `${process.cwd()}/x-${process.pid}.pftrace`],
+    ['/tmp/100%%-%p-%p', `/tmp/100%-${process.pid}-${process.pid}`],
+    ['a/../b%%p', `${process.cwd()}/b%p`],
+  ])('takes %j as the name of a trace file, from variable and option', (name, file) => {
+    expect(configure(undefined, { ...ON, GPUSPAN_FILE: name })).toMatchObject({ file, warnings: [] });
+    expect(configure({ file: name }, { ...ON, GPUSPAN_FILE: '%' })).toMatchObject({ file, warnings: [] });
   });
 
   it('looks at no other variable while tracing is off', () => {

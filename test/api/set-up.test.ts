@@ -120,10 +120,10 @@ const threads = (main: 'first' | 'last' | 'never', body = '') => `
 it.each(['first', 'last', 'never'] as const)(
   'says once a process what is wrong with each variable when the main thread starts %s',
   async (main) => {
-    const variables = { ...ON, GPUSPAN_LEVEL: 'x', GPUSPAN_FILE: 'trace', OTEL_TRACES_EXPORTER: 'zipkin' };
+    const variables = { ...ON, GPUSPAN_LEVEL: 'x', GPUSPAN_FILE: 'trace-%x', OTEL_TRACES_EXPORTER: 'zipkin' };
     const { stderr } = await runProgram(threads(main), variables);
     expect(warnings(stderr).sort()).toEqual([
-      expect.stringContaining('GPUSPAN_FILE="trace"'),
+      expect.stringContaining('GPUSPAN_FILE="trace-%x"'),
       expect.stringContaining('GPUSPAN_LEVEL="x"'),
       expect.stringContaining('OTEL_TRACES_EXPORTER: zipkin'),
       expect.stringContaining('nowhere to send'),

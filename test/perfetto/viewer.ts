@@ -4,6 +4,8 @@
 // time, those of one time in the order of the file; on each track an end closes the slice that was begun last. Throws
 // where a trace breaks a rule.
 
+import { isDeepStrictEqual } from 'node:util';
+
 import { type Annotation, decodePackets, type Packet } from './schema';
 
 export interface Instant {
@@ -52,6 +54,7 @@ class Sequence {
   readonly events = new Map<string, string>();
   readonly categories = new Map<string, string>();
   readonly keys = new Map<string, string>();
+  readonly described = new Set<string>();
   clock = 0;
 }
 
@@ -69,10 +72,10 @@ export function view(bytes: Uint8Array): View {
   for (const packet of decodePackets(bytes)) {
     const sequence = sequenceOf(packet, sequences);
     if (packet.clock_snapshot !== undefined) snapshots.push(packet.clock_snapshot);
-    if (packet.track_descriptor !== undefined) describe(packet.track_descriptor, tracks);
+    if (packet.track_descriptor !== undefined) describe(packet.track_descriptor, sequence, tracks);
     if (packet.track_event === undefined) continue;
     if (sequence.clock !== REALTIME) throw new Error('an event before its sequence says what clock it uses');
-    if (!tracks.has(packet.track_event.track_uuid))
+    if (!sequence.described.has(packet.track_event.track_uuid))
       throw new Error('an event on a track that was not described before');
     events.push({ time: BigInt(packet.timestamp!), event: packet.track_event, sequence });
   }
@@ -100,11 +103,20 @@ function learn(names: Map<string, string>, iid: string, name: string): void {
   names.set(iid, name);
 }
 
-function describe(descriptor: NonNullable<Packet['track_descriptor']>, tracks: Map<string, TrackInfo>): void {
+// Again only where the sequence has begun again, and then the same.
+function describe(
+  descriptor: NonNullable<Packet['track_descriptor']>,
+  sequence: Sequence,
+  tracks: Map<string, TrackInfo>,
+): void {
   const { uuid, name, parent_uuid: parent } = descriptor;
-  if (tracks.has(uuid)) throw new Error(`track ${uuid} is described twice`);
-  if (parent !== undefined && !tracks.has(parent)) throw new Error(`track ${uuid} lies below one not described`);
-  tracks.set(uuid, { uuid, name, parent, unit: descriptor.counter?.unit_name, pid: descriptor.process?.pid });
+  const info = { uuid, name, parent, unit: descriptor.counter?.unit_name, pid: descriptor.process?.pid };
+  if (sequence.described.has(uuid)) throw new Error(`track ${uuid} is described twice`);
+  if (tracks.has(uuid) && !isDeepStrictEqual(tracks.get(uuid), info)) throw new Error(`track ${uuid} stands for two`);
+  if (parent !== undefined && !sequence.described.has(parent))
+    throw new Error(`track ${uuid} lies below one not described`);
+  sequence.described.add(uuid);
+  tracks.set(uuid, info);
 }
 
 function play(events: readonly Event[]): Pick<View, 'slices' | 'loose' | 'counters'> {

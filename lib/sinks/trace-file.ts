@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The file that a Perfetto trace goes to: whole packets or nothing, so that at any time it is a valid trace, to read or to
+// put behind others. Writes are synchronous, so that they work in an exit handler too; they end in the page cache. Used by
+// a FileSink, on the thread that reads the segment.
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+  type Stats,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { Episode } from './episode';
+
+export interface TraceFileOptions {
+  readonly path: string;
+  /** No reader of this process has written the file before: what bears its name is of another run and is replaced. */
+  readonly isNew: boolean;
+  /** One line when writing begins to fail and one when it succeeds again. */
+  readonly warn: (message: string) => void;
+}
+
+const { O_APPEND, O_CREAT, O_EXCL, O_NONBLOCK, O_WRONLY } = constants;
+// Without O_NONBLOCK a pipe that nobody reads would block the open for good.
+const APPEND = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK;
+const MODE = 0o666; // as of every file that a program writes: its umask decides
+
+export class TraceFile {
+  readonly #path: string;
+  readonly #episode: Episode;
+  #file: number | undefined;
+  /** Up to here are whole packets. */
+  #size = 0;
+  /** What bears the name is to be replaced: until the file was made once. */
+  #mayReplace: boolean;
+  /** The file was made, and taken away. */
+  #isGone = false;
+
+  constructor({ path, isNew, warn }: TraceFileOptions) {
+    this.#path = path;
+    this.#mayReplace = isNew;
+    this.#episode = new Episode({ destination: path, warn });
+  }
+
+  /**
+   * Appends `packets`; false: not one byte of them is in the file, nor will be. What comes next must then be a trace
+   * without them. `slices`: how many are lost in that case, for messages. Never throws.
+   */
+  write(packets: Buffer, slices: number): boolean {
+    if (performance.now() < this.#episode.notBefore) return this.#fail(undefined, slices);
+    try {
+      this.#append(packets);
+    } catch (error) {
+      return this.#fail(error, slices);
+    }
+    this.#episode.succeeded(0);
+    return true;
+  }
+
+  /** Nothing is written afterwards. Never throws. */
+  close(): void {
+    const file = this.#file;
+    this.#file = undefined;
+    if (file === undefined) return;
+    try {
+      closeSync(file);
+    } catch {
+      // A network file system may tell now that it could not write. Nothing can be done any more.
+    }
+  }
+
+  #fail(error: unknown, slices: number): boolean {
+    if (error === undefined) this.#episode.lost(slices);
+    else this.#episode.failed(error instanceof Error ? error.message : String(error), slices);
+    return false;
+  }
+
+  #append(packets: Buffer): void {
+    const file = (this.#file ??= this.#open());
+    this.#check(file);
+    let written = 0;
+    try {
+      while (written < packets.length) {
+        const taken = writeSync(file, packets, written);
+        if (taken === 0) throw new Error('the file takes no more');
+        written += taken;
+      }
+    } catch (error) {
+      if (written > 0) this.#cut(file);
+      throw error;
+    }
+    this.#size += written;
+  }
+
+  // What others may have done to it meanwhile, and what is left of a write that failed.
+  #check(file: number): void {
+    const { nlink, size } = fstatSync(file);
+    if (nlink > 0 && size === this.#size) return;
+    if (nlink > 0 && size > this.#size) {
+      this.#cut(file);
+      return;
+    }
+    this.close();
+    if (nlink > 0) throw new Error('the file was cut; its trace begins again');
+    this.#isGone = true;
+    throw new Error('the file was removed; another one is begun');
+  }
+
+  // Should it fail, the next write tries again before it writes.
+  #cut(file: number): void {
+    ftruncateSync(file, this.#size);
+  }
+
+  #open(): number {
+    const path = this.#mayReplace ? replaced(this.#path) : this.#path;
+    const file = this.#mayReplace || this.#isGone ? create(path) : openSync(path, APPEND, MODE);
+    const status = fstatSync(file);
+    if (!status.isFile()) {
+      closeSync(file);
+      throw notAFile(this.#path, status);
+    }
+    this.#mayReplace = this.#isGone = false;
+    this.#size = status.size;
+    return file;
+  }
+}
+
+// Takes a file away that bears the name, never anything else; returns what the name leads to.
+function replaced(name: string): string {
+  const found = lstatSync(name, { throwIfNoEntry: false });
+  if (found === undefined) return name;
+  const path = found.isSymbolicLink() ? realpathSync(name) : name;
+  const status = lstatSync(path);
+  if (!status.isFile()) throw notAFile(name, status);
+  unlinkSync(path);
+  return path;
+}
+
+// Whoever made it meanwhile may write to it.
+function create(path: string): number {
+  try {
+    return openSync(path, APPEND | O_EXCL, MODE);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new Error('another process writes to a file of this name; put %p (the process id) into the name');
+  }
+}
+
+function notAFile(path: string, status: Stats): Error {
+  return new Error(`${JSON.stringify(path)} is ${status.isDirectory() ? 'a folder' : 'no regular file'}`);
+}
