@@ -14,6 +14,7 @@ import { loadNative, type Native } from './native';
 import { checkOptions, type StartOptions } from './options';
 import { loadContexts } from './parent';
 import type { SamplerLike } from './sampling';
+import type { LateResource } from './sinks/deferred';
 import type { Delivery, DeliveryOptions } from './sinks/delivery';
 import { bindDeclarations } from './stage';
 import { Tracer } from './tracer';
@@ -29,15 +30,36 @@ let started: { readonly tracer: Tracer; readonly options: StartOptions } | undef
  * names an option with another value; `GPUSPAN_SEGMENT` or `GPUSPAN_LANE` when the option `directory` cannot be used.
  */
 export function start(options?: StartOptions): Tracer {
+  return startOnce(options, undefined).tracer;
+}
+
+/**
+ * As `start`; delivery waits for `resource`, unless tracing was started before (`first` is false then).
+ * @internal
+ */
+export function startBelowProvider(options: StartOptions | undefined, resource: LateResource): Started {
+  return startOnce(options, resource);
+}
+
+/**
+ * What a call that starts came to.
+ * @internal
+ */
+export interface Started {
+  readonly tracer: Tracer;
+  readonly first: boolean;
+}
+
+function startOnce(options: StartOptions | undefined, resource: LateResource | undefined): Started {
   const checked = checkOptions(options);
   if (started !== undefined) {
     compareOptions(started.options, checked);
-    return started.tracer;
+    return { tracer: started.tracer, first: false };
   }
   const configuration = configure(checked, process.env);
-  const tracer = configuration.enabled ? startLive(configuration, checked) : startInert(configuration);
+  const tracer = configuration.enabled ? startLive(configuration, checked, resource) : startInert(configuration);
   started = { tracer, options: checked };
-  return tracer;
+  return { tracer, first: true };
 }
 
 /** Options that the second call leaves out are as the first said. */
@@ -60,7 +82,7 @@ function startInert(configuration: Configuration): Tracer {
   return new Tracer(undefined, configuration.reason);
 }
 
-function startLive(configuration: Configuration, options: StartOptions): Tracer {
+function startLive(configuration: Configuration, options: StartOptions, resource: LateResource | undefined): Tracer {
   const loaded = loadNative();
   if ('reason' in loaded) return inertBecause(loaded.reason);
   const { native } = loaded;
@@ -74,7 +96,7 @@ function startLive(configuration: Configuration, options: StartOptions): Tracer 
   const sampler = options.sampler ?? namedSampler(configuration);
   const lane = new Lane(native, attached.scratch, configuration.level, configuration.modules, sampler);
   watchForgotten(native, configuration.native.requestTtlMillis);
-  const delivery = deliver(native, configuration, options);
+  const delivery = deliver(native, configuration, options, resource);
   const { exitTimeoutMillis } = configuration;
   if (isMainThread) watchUnknownModules(native, configuration.modules);
   const gpuWanted = configuration.native.device !== 'none';
@@ -144,11 +166,16 @@ function namedSampler({ sampler }: Configuration): SamplerLike | undefined {
 }
 
 // Loaded here, so that a process with tracing off does not load it.
-function deliver(native: Native, configuration: Configuration, options: StartOptions): Delivery {
+function deliver(
+  native: Native,
+  configuration: Configuration,
+  options: StartOptions,
+  resource: LateResource | undefined,
+): Delivery {
   const { expandLevel, exitTimeoutMillis, file, identity } = configuration;
   const { startDelivery } = require('./sinks/start-delivery') as typeof import('./sinks/start-delivery');
   const { exporter, serviceName, resourceAttributes } = options;
-  return startDelivery(native, {
+  const order = {
     exporter: exporter as DeliveryOptions['exporter'],
     trace: file === undefined ? undefined : { path: file, worker: identity },
     serviceName,
@@ -156,7 +183,8 @@ function deliver(native: Native, configuration: Configuration, options: StartOpt
     expandLevel,
     exitTimeoutMillis,
     warn,
-  });
+  };
+  return startDelivery(native, order, resource);
 }
 
 function messageOf(error: unknown): string {

@@ -3,10 +3,12 @@
 // The Resource and InstrumentationScope that every span of this process carries. Made once by the reader's
 // environment: exporters group spans by the identity of these two objects.
 import { hostname } from 'node:os';
+import type { Attributes } from '@opentelemetry/api';
 import type { InstrumentationScope } from '@opentelemetry/core';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import type { Resource } from '@opentelemetry/resources';
 import { hostId } from './host-id';
+import type { ProvidedResource } from './provider-resource';
 
 const { version } = require('../../package.json') as { version: string };
 
@@ -17,14 +19,17 @@ export interface ResourceOptions {
   readonly serviceName?: string | undefined;
   /** Win over OTEL_RESOURCE_ATTRIBUTES and what is detected. */
   readonly resourceAttributes?: ResourceAttributes | undefined;
+  /** Of an OpenTelemetry provider, which has read the variables, or chosen not to. */
+  readonly providedResource?: ProvidedResource | undefined;
 }
 
 /** The one scope of all spans. */
 export const SCOPE: InstrumentationScope = { name: 'gpuspan', version };
 
 /**
- * Later wins: what is known of the process, OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME, the options.
- * `telemetry.sdk.name` is ours, as the specification asks of anything that is not the OpenTelemetry SDK.
+ * Later wins: what is known of the process, OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME, or the provider's Resource
+ * instead of these two, the options. `telemetry.sdk.name` is ours, as the specification asks of anything that is not the
+ * OpenTelemetry SDK; below a provider it is the provider's.
  */
 export function createResource(options: ResourceOptions, warn: (message: string) => void): Resource {
   const own = resourceFromAttributes({
@@ -38,13 +43,24 @@ export function createResource(options: ResourceOptions, warn: (message: string)
     'telemetry.sdk.language': 'nodejs',
     'telemetry.sdk.version': version,
   });
-  const fromVariables = detectResources({ detectors: [envDetector] });
-  warnIfIgnored(fromVariables, warn);
+  const around = provided(options.providedResource) ?? fromVariables(warn);
   const given = resourceFromAttributes({
     ...options.resourceAttributes,
     ...(options.serviceName === undefined ? {} : { 'service.name': options.serviceName }),
   });
-  return own.merge(fromVariables).merge(given);
+  return own.merge(around).merge(given);
+}
+
+function provided(resource: ProvidedResource | undefined): Resource | undefined {
+  if (resource === undefined) return undefined;
+  const { attributes, schemaUrl } = resource;
+  return resourceFromAttributes(attributes as Attributes, schemaUrl === undefined ? {} : { schemaUrl });
+}
+
+function fromVariables(warn: (message: string) => void): Resource {
+  const detected = detectResources({ detectors: [envDetector] });
+  warnIfIgnored(detected, warn);
+  return detected;
 }
 
 // The detector drops a variable it cannot parse in silence (it logs at debug level only).

@@ -3,6 +3,7 @@
 // What off-thread.ts (the environment that called start) and delivery-worker.ts (the thread that reads) say
 // to each other. Everything else they share is in the segment: the lease, the flush ticket, the account.
 import type { Destination } from '../otel/destination';
+import type { ProvidedResource } from '../otel/provider-resource';
 import type { ResourceAttributes } from '../otel/resource';
 import type { Failure, Recovery } from './episode';
 import type { TraceOrder } from './reader';
@@ -19,6 +20,7 @@ export interface DeliveryOrder {
   readonly trace: TraceOrder | undefined;
   readonly serviceName: string | undefined;
   readonly resourceAttributes: ResourceAttributes | undefined;
+  readonly providedResource: ProvidedResource | undefined;
   readonly expandLevel: number;
 }
 

@@ -3,6 +3,7 @@
 // What an environment that called start() asks of the part that takes its slices out of the process, and what it
 // tells that part. Implemented by off-thread.ts, inline.ts and no-delivery.ts.
 import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
+import type { ProvidedResource } from '../otel/provider-resource';
 import type { ResourceAttributes } from '../otel/resource';
 import type { TraceOrder } from './reader';
 
@@ -13,6 +14,7 @@ export interface DeliveryOptions {
   readonly exporter?: SpanExporter | undefined;
   readonly serviceName?: string | undefined;
   readonly resourceAttributes?: ResourceAttributes | undefined;
+  readonly providedResource?: ProvidedResource | undefined;
   /** Batch slices up to this level become one span per member; 0: none. */
   readonly expandLevel: number;
   /** How long a natural end of the process may be put off for an exporter on this thread. */

@@ -115,6 +115,7 @@ export class OffThreadDelivery implements Delivery {
       trace: this.#options.trace,
       serviceName: this.#options.serviceName,
       resourceAttributes: this.#options.resourceAttributes,
+      providedResource: this.#options.providedResource,
       expandLevel: this.#options.expandLevel,
     };
     try {

@@ -40,7 +40,7 @@ export interface TraceSide {
 
 export interface Reader {
   readonly drain: ReaderLoop;
-  /** The end is near: an export that fails from now on is not tried again. */
+  /** The end is near: exports that fail are tried again for a few seconds only. */
   hurry(): void;
   /** Writes what the trace file, if there is one, still lacks and no record will tell. */
   finish(): void;

@@ -7,11 +7,18 @@ import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { Native } from '../native';
 import { findDestination } from '../otel/destination';
 import { warnOnce } from '../warn';
+import { DeferredDelivery, type LateResource } from './deferred';
 import type { Delivery, DeliveryOptions } from './delivery';
 import { NoDelivery } from './no-delivery';
 import { OffThreadDelivery } from './off-thread';
 
-export function startDelivery(native: Native, options: DeliveryOptions): Delivery {
+/** `resource`: known later, and waited for. */
+export function startDelivery(native: Native, options: DeliveryOptions, resource: LateResource | undefined): Delivery {
+  if (resource === undefined) return begin(native, options);
+  return new DeferredDelivery(native, resource, (providedResource) => begin(native, { ...options, providedResource }));
+}
+
+function begin(native: Native, options: DeliveryOptions): Delivery {
   if (options.exporter !== undefined) return inline(native, options, options.exporter);
   const destination = findDestination(process.env, (message) => warnOnce(message, message));
   const otlp = destination.kind === 'otlp' ? destination : undefined;
