@@ -24,6 +24,7 @@ const QUESTIONS = {
   carrier: { on: true },
   read: { on: true },
   otlp: { on: true },
+  perfetto: { on: true },
   bytes: { on: true },
 };
 /** The order of the table. */
@@ -46,6 +47,8 @@ const IDS = [
     'read.span',
     'otlp.slice',
     'otlp.numbers',
+    'perfetto.slice',
+    'perfetto.numbers',
     'bytes.slice',
     'bytes.lane',
   ],
@@ -55,6 +58,7 @@ const PEERS = [
   '@opentelemetry/core',
   '@opentelemetry/sdk-trace-base',
   '@opentelemetry/otlp-transformer',
+  'protobufjs',
 ];
 
 function environment({ on }, quick) {

@@ -21,6 +21,7 @@ import type { InternedName } from './interned-names';
 import type { NestedTrack } from './nested-track';
 import { RecordArguments } from './record-arguments';
 import { SegmentNames } from './segment-names';
+import { keyOfTrace, StayStarts } from './stay-starts';
 import { EVENT, type Track, TraceWriter } from './trace-writer';
 import { type WorkerTracks, ProcessTracks } from './workers';
 
@@ -33,7 +34,8 @@ export interface TraceOptions {
 
 /** Told apart from the flows between first-level slices, which have the earlier slice's id. */
 const LAUNCH_FLOW = 0x4750_5531;
-const SNAPSHOT_INTERVAL_NANOS = 1_000_000_000n;
+const SECOND_NANOS = 1_000_000_000n;
+const SNAPSHOT_INTERVAL_NANOS = SECOND_NANOS;
 const STATUS_ERROR = 2;
 
 export class TraceAssembler implements RecordAssembler<Buffer> {
@@ -47,16 +49,18 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
   private readonly gpu: GpuArguments;
   private readonly payload: Payload;
   private readonly tracks: ProcessTracks;
+  private readonly stays: StayStarts;
   private readonly start = new Uint32Array(2);
   private readonly end = new Uint32Array(2);
   private readonly moment = new Uint32Array(2);
-  /** Upper half of the times' origin, so that doubles hold what is counted from there. */
-  private origin: number | undefined;
+  /** From where times are counted, so that doubles hold them: a whole second, as u32 halves. */
+  private originLow = 0;
+  private originHigh: number | undefined;
   private snapshot: Snapshot | undefined;
   private writtenSnapshot: Snapshot | undefined;
   private snapshotIsDue = false;
 
-  constructor({ ring, clock, dictionary, members }: RecordParts, options: TraceOptions) {
+  constructor({ ring, clock, dictionary, members, owners }: RecordParts, options: TraceOptions) {
     this.ring = ring;
     this.clock = clock;
     this.members = members;
@@ -68,7 +72,8 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
     this.payload = new Payload(ring, dictionary);
     const process = this.writer.track({ name: options.processName, process: { pid: options.pid } });
     const tell = (track: Track, time: number, value: number): void => this.tellCounter(track, time, value);
-    this.tracks = new ProcessTracks(this.writer, process, dictionary, tell);
+    this.stays = new StayStarts(ring, owners, (low, high) => this.timeOf(low, high));
+    this.tracks = new ProcessTracks(this.writer, process, dictionary, tell, (lane, key) => this.stays.find(lane, key));
   }
 
   assemble(lane: LaneCursor): number {
@@ -77,7 +82,7 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
     this.clock.useOwnTrace();
     this.clock.putStart(this.start);
     this.clock.putEnd(this.start, this.end);
-    this.origin ??= this.start[1]!;
+    if (this.originHigh === undefined) this.setOrigin();
     if (kind === KIND.gpuSlice || kind === KIND.batchGpuSlice) return this.gpuSlice() ? 1 : 0;
     const worker = this.tracks.worker(lane);
     if (kind === KIND.hostSlice) this.hostSlice(worker);
@@ -87,6 +92,7 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
   }
 
   take(): Buffer {
+    this.stays.forget();
     return this.writer.take();
   }
 
@@ -166,7 +172,7 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
     const key = this.traceKey();
     const start = this.time(this.start);
     const lanes = kind === KIND.batch ? worker.batches : worker.requests;
-    const track = kind === KIND.root ? lanes.findEnded(key, start) : lanes.find(key, start);
+    const track = kind === KIND.root ? lanes.findEnded(key, start) : lanes.findOwn(key, start);
     const begun = this.begin(track);
     this.payload.decode();
     if (kind === KIND.root) this.writer.ownName(this.payload.name ?? 'request');
@@ -303,22 +309,31 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
   }
 
   private tellCounter(track: Track, time: number, value: number): void {
-    const origin = this.origin ?? 0;
-    const upper = Math.floor(time / WORD);
-    this.writer.counter(track, time - upper * WORD, Math.max(0, origin + upper), value);
+    const low = time + this.originLow;
+    const upper = Math.floor(low / WORD);
+    this.writer.counter(track, low - upper * WORD, Math.max(0, (this.originHigh ?? 0) + upper), value);
+  }
+
+  private setOrigin(): void {
+    const nanos = (BigInt(this.start[1]!) << 32n) + BigInt(this.start[0]!);
+    const origin = nanos - (nanos % SECOND_NANOS);
+    this.originLow = Number(origin & 0xffff_ffffn);
+    this.originHigh = Number(origin >> 32n);
   }
 
   private time(words: Uint32Array): number {
-    return (words[1]! - this.origin!) * WORD + words[0]!;
+    return (words[1]! - this.originHigh!) * WORD + (words[0]! - this.originLow);
   }
 
-  // 53 bits of the trace id: ids are random, and a clash only puts two requests on one track.
+  private timeOf(low: number, high: number): number {
+    this.clock.putWords(low, high, false, this.moment);
+    return this.time(this.moment);
+  }
+
   private traceKey(): number {
     const { words, base } = this.ring;
     const at = base + SLOT_WORD.traceId;
-    const a = words[at]! ^ words[at + 2]!;
-    const b = words[at + 1]! ^ words[at + 3]!;
-    return (a >>> 0) * 0x20_0000 + (b & 0x1f_ffff);
+    return keyOfTrace(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
   }
 }
 

@@ -2,8 +2,8 @@
 //
 // How busy a GPU was in each second, from its slices: the share of the second that one or more of them cover. Slices come
 // about in the order of their ends; a second is told when slices have come that end two seconds later, or when the trace
-// is to be whole, and then again: the last that was told of a second counts. Bounded: what is
-// kept of a second are at most MAX_PARTS intervals apart from each other; more are joined over the smallest gaps.
+// is to be whole, and then again: the last that was told of a second counts. Bounded: what is kept of a second are at
+// most MAX_PARTS intervals apart from each other; more are joined over the smallest gaps.
 
 /** Called with the begin of a second, in the unit of the times given, and the share in percent. */
 export type TellShare = (second: number, percent: number) => void;
@@ -77,13 +77,12 @@ export class GpuBusy {
       this.tell(this.second * SECOND, (busy / SECOND) * 100);
       this.second += 1;
       // Of a long time without slices the beginning is told and the end.
-      if (this.starts.length === 0 && told >= MOST_IDLE_SECONDS) this.second = last + 1;
-      else if (told >= MOST_IDLE_SECONDS && busy === 0) this.second = Math.max(this.second, this.nextBusy(last));
+      if (told >= MOST_IDLE_SECONDS && busy === 0) this.second = Math.max(this.second, this.nextBusy(last));
     }
   }
 
   private nextBusy(last: number): number {
-    return Math.min(Math.floor(this.starts[0]! / SECOND), last + 1);
+    return Math.min(Math.floor((this.starts[0] ?? Infinity) / SECOND), last + 1);
   }
 
   // What lies in the current second, which is then forgotten.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Tracks for what goes on at the same time in one thread, its requests or its batches: one that comes takes the first
-// free track on which it does not overlap what was there before, and keeps it until it goes. Bounded: of those that
+// free track on which nothing is drawn since it began, and keeps it until it goes. Bounded: of those that
 // never go, the one that was silent for the longest gives its track up.
 
 import type { NestedTrack } from './nested-track';
@@ -25,21 +25,35 @@ export class StayLanes {
   private last: Lane | undefined;
   private uses = 0;
 
-  /** `makeTrack`: describes the track of that number, from 0 on. */
-  constructor(private readonly makeTrack: (index: number) => NestedTrack) {}
+  /**
+   * `makeTrack`: describes the track of that number, from 0 on. `beginOf`: when the stay `key` began, of which the slice at
+   * hand is the first one to come; undefined: unknown.
+   */
+  constructor(
+    private readonly makeTrack: (index: number) => NestedTrack,
+    private readonly beginOf: (key: number) => number | undefined,
+  ) {}
 
   /** The track of the stay `key`, for a slice that begins at `start`. */
   find(key: number, start: number): NestedTrack {
     const { last } = this;
     if (last !== undefined && last.key === key && last.isTaken) return last.track;
-    return this.use(this.lookUp(key, start)).track;
+    const known = this.byKey.get(key);
+    if (known?.isTaken === true) return this.use(known).track;
+    return this.use(this.begin(key, Math.min(start, this.beginOf(key) ?? start))).track;
+  }
+
+  /** The same, for the stay's own slice. */
+  findOwn(key: number, start: number): NestedTrack {
+    const known = this.byKey.get(key);
+    return this.use(known?.isTaken === true ? known : this.begin(key, start)).track;
   }
 
   /** The same, for what comes after the stay has ended and does not begin another one. */
   findEnded(key: number, start: number): NestedTrack {
     const lane = this.byKey.get(key);
     if (lane !== undefined) return lane.track;
-    const { track } = this.lookUp(key, start);
+    const { track } = this.begin(key, start);
     this.leave(key);
     return track;
   }
@@ -52,9 +66,8 @@ export class StayLanes {
     this.present -= 1;
   }
 
-  private lookUp(key: number, start: number): Lane {
+  private begin(key: number, start: number): Lane {
     const known = this.byKey.get(key);
-    if (known?.isTaken === true) return known;
     if (known !== undefined && known.track.end <= start) return this.take(known, key);
     return this.take(this.free(start) ?? this.make(), key);
   }

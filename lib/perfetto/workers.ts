@@ -56,6 +56,7 @@ export class ProcessTracks {
     private readonly process: Track,
     private readonly dictionary: Dictionary,
     private readonly tell: TellCounter,
+    private readonly stayBegin: (lane: number, key: number) => number | undefined,
   ) {}
 
   worker(lane: LaneCursor): WorkerTracks {
@@ -100,11 +101,12 @@ export class ProcessTracks {
     const name = identity === undefined || identity.label === 0 ? 'worker' : this.dictionary.text(identity.label);
     const title = identity === undefined ? name : describeWorker(name, identity);
     const group = writer.track({ name: title, parent: this.process, rank: RANK.worker + lane.lane });
+    const begin = (key: number): number | undefined => this.stayBegin(lane.lane, key);
     const lanes = (what: string, first: number): StayLanes =>
       new StayLanes((index) => {
         const track = writer.track({ name: `${what} ${index + 1}`, parent: group, rank: first + index });
         return new NestedTrack(writer, track);
-      });
+      }, begin);
     return {
       generation: lane.generation,
       name,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The traces that a lane has open: its requests and batches, with the time each began. A whole table is copied, in
-// pieces, so this is for rare occasions. The producer may be changing an entry meanwhile; what is seen of it is then
-// that of either owner.
+// The traces that a lane has open: its requests and batches, with the time each began. A table is copied in pieces, as
+// far as it was ever used, so this is not for every record. The producer may be changing an entry meanwhile; what is seen
+// of it is then that of either owner.
 
 import type { SegmentHeader } from './header';
 import { BATCH, REQUEST } from './layout';
@@ -18,6 +18,8 @@ export interface OpenOwner {
 }
 
 const ENTRIES_A_PIECE = 64;
+/** Where both kinds of entries have it. */
+const GENERATION = BATCH.generation;
 
 export class OwnerReader {
   private readonly bytes = new Uint8Array(ENTRIES_A_PIECE * Math.max(REQUEST.bytes, BATCH.bytes));
@@ -49,6 +51,8 @@ export class OwnerReader {
       const count = Math.min(ENTRIES_A_PIECE, capacity - first);
       if (!this.source.read(offset + first * entryBytes, count * entryBytes, this.bytes)) return;
       for (let index = 0; index < count; index++) each(index * entryBytes);
+      // Entries are first used in the order of their indices, and their generation is never 0 again.
+      if (this.view.getUint32((count - 1) * entryBytes + GENERATION, true) === 0) return;
     }
   }
 

@@ -22,6 +22,8 @@ export const STEP = { end: 0, record: 1, malformed: 2 } as const;
 export type Step = (typeof STEP)[keyof typeof STEP];
 
 const BATCH_SLOTS = 1024;
+/** Slots that are looked through for what belongs to a record. */
+const MOST_AHEAD = 256;
 
 export class RingReader {
   /** The copied slots. Signed, because ids kept as int32 stay small integers in V8. */
@@ -71,6 +73,30 @@ export class RingReader {
     if (slots === 0 || slots > lane.pending) return this.giveUp(lane);
     this.index += slots;
     return this.take(lane, slots);
+  }
+
+  /**
+   * Of the records close behind the current one, as far as they are copied, the first of `kind` and of the same trace: its
+   * index in `words`; -1: there is none.
+   */
+  ahead(kind: number): number {
+    const { words, bytes, base } = this;
+    const end = Math.min(this.count, this.index + MOST_AHEAD);
+    for (let slot = this.index; slot < end; ) {
+      const at = slot * SLOT_WORDS;
+      const head = words[at]!;
+      if ((head & 0xff) === kind && this.hasSameTrace(base, at)) return at;
+      slot += ((head >>> 8) & FLAG.continued) === 0 || slot + 1 >= this.count ? 1 : 1 + bytes[(slot + 1) * SLOT_BYTES]!;
+    }
+    return -1;
+  }
+
+  private hasSameTrace(one: number, other: number): boolean {
+    const { words } = this;
+    for (let word = SLOT_WORD.traceId; word < SLOT_WORD.spanId; word++) {
+      if (words[one + word] !== words[other + word]) return false;
+    }
+    return true;
   }
 
   private take(lane: LaneCursor, slots: number): Step {

@@ -9,6 +9,7 @@ import { Dictionary } from '../segment/dictionary';
 import { readHeader, type SegmentHeader } from '../segment/header';
 import { LaneCursor } from '../segment/lane';
 import { MemberReader } from '../segment/members';
+import { OwnerReader } from '../segment/owners';
 import { isOwner, RingReader, STEP } from '../segment/ring-reader';
 import { type Snapshot, SnapshotReader } from '../segment/snapshots';
 import type { SegmentSource } from '../segment/source';
@@ -50,6 +51,7 @@ export interface RecordParts {
   readonly dictionary: Dictionary;
   readonly clock: RecordClock;
   readonly members: BatchMembers;
+  readonly owners: OwnerReader;
 }
 
 export interface RecordAssembler<Spans> {
@@ -224,7 +226,8 @@ export class RecordPipeline<Spans> {
     const clock = new RecordClock(ring, timeline, held);
     const members = new BatchMembers(this.options.expandLevel, new MemberReader(source, header), ring, clock);
     const dictionary = new Dictionary(source, header);
-    this.assembler = this.options.assembler({ ring, dictionary, clock, members });
+    const owners = new OwnerReader(source, header);
+    this.assembler = this.options.assembler({ ring, dictionary, clock, members, owners });
     this.held = held;
     this.timeline = timeline;
     this.members = members;
