@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 import protobuf from 'protobufjs';
 import { advance, openLane } from './lane.mjs';
-import { measurePair, report, row } from './statistics.mjs';
+import { countedRow, measurePair, report, row } from './statistics.mjs';
 
 const require = createRequire(import.meta.url);
 const { LiveSource } = require('../dist/segment/live-source.js');
@@ -141,10 +141,26 @@ async function measure(settle, reference) {
   return samples;
 }
 
+/** Bytes a slice, after names and tracks were explained. */
+function measureBytes() {
+  fill();
+  bytes = 0;
+  encode(FILLED);
+  const own = bytes / FILLED;
+  bytes = 0;
+  objects(SLICES_PER_READ);
+  return [own, bytes / SLICES_PER_READ];
+}
+
 const reference = 'two objects and protobufjs';
 const plain = await measure(fill, objects);
 const numbers = await measure(fillWithNumbers, objectsWithNumbers);
+packets = [];
 report([
   row({ id: 'perfetto.slice', what: 'slot in the ring to Perfetto packets', reference }, plain),
   row({ id: 'perfetto.numbers', what: 'the same, slice with two numbers', reference }, numbers),
+  countedRow(
+    { id: 'perfetto.bytes', what: 'bytes of a plain slice in a trace', unit: 'B', reference },
+    ...measureBytes(),
+  ),
 ]);

@@ -49,6 +49,7 @@ const IDS = [
     'otlp.numbers',
     'perfetto.slice',
     'perfetto.numbers',
+    'perfetto.bytes',
     'bytes.slice',
     'bytes.lane',
   ],

@@ -23,4 +23,5 @@ function writeEntry(name) {
   writeFileSync(join(DIST, `${name}.d.mts`), `export * from '${file}';\n`);
 }
 
-for (const name of ['index', 'carrier', 'testing/index', 'stages/index', 'sglang/index', 'otel/index', 'register']) writeEntry(name);
+for (const name of ['index', 'carrier', 'testing/index', 'stages/index', 'sglang/index', 'otel/index', 'register'])
+  writeEntry(name);
