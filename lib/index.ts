@@ -5,6 +5,13 @@
 export type { Attributes, AttributeValue, Columns } from './attributes';
 export type { Batch, BatchOptions } from './batch';
 export { type Carrier, type CarrierRefusal, carrierFromHeader, carrierToHeader } from './carrier';
+export type {
+  LossMessage,
+  OutageBeginMessage,
+  OutageEndMessage,
+  ShutdownMessage,
+  StartMessage,
+} from './diagnostics';
 export { GpuspanError, type GpuspanErrorCode } from './errors';
 export type { EventOptions } from './event-options';
 export type { Gpu, GpuSource, GpuStream } from './gpu';

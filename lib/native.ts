@@ -85,6 +85,8 @@ export interface GpuStats {
     readonly p50Nanos: number;
     readonly p99Nanos: number;
     readonly maxNanos: number;
+    /** [i]: calls that took less than 2^i ns and 2^(i - 1) at least; the last one has the longer ones too. */
+    readonly powersOfTwo: readonly number[];
   };
 }
 
@@ -93,6 +95,8 @@ export interface NativeStats {
   readonly recorded: number;
   readonly consumed: number;
   readonly inRing: number;
+  /** Of each lane's ring. */
+  readonly ringSlots: number;
   /** By reason name (native/core/loss.h), only those that are not 0. Slices. */
   readonly lost: Readonly<Record<string, number>>;
   /** Requests and batches that were inert for want of room; apart from slices. */
@@ -122,6 +126,7 @@ export interface NativeLaneStats {
   readonly recorded: number;
   readonly consumed: number;
   readonly inRing: number;
+  /** Most slots that were in use at one time. */
   readonly highWater: number;
   readonly lost: Readonly<Record<string, number>>;
 }

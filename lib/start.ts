@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { type Configuration, configure } from './config';
 import { fromNative, GpuspanError } from './errors';
+import { publishStart } from './diagnostics';
 import { watchForgotten } from './expiry';
 import { loadPropagation } from './headers';
 import { Lane } from './lane';
@@ -59,6 +60,7 @@ function startOnce(options: StartOptions | undefined, resource: LateResource | u
   const configuration = configure(checked, process.env);
   const tracer = configuration.enabled ? startLive(configuration, checked, resource) : startInert(configuration);
   started = { tracer, options: checked };
+  publishStart(tracer);
   return { tracer, first: true };
 }
 

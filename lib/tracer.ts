@@ -9,6 +9,7 @@ import { type Batch, type BatchOptions, defineBatch, INERT_BATCH } from './batch
 import type { Carrier } from './carrier';
 import { CARRIER_REFUSALS, type CarrierRefusal, checkCarrier } from './carrier-check';
 import type { HeaderSource } from './find-header';
+import { LossWatch, publishShutdown } from './diagnostics';
 import { Gpu, openGpu } from './gpu';
 import { fromPerformance } from './performance-clock';
 import type { Lane } from './lane';
@@ -49,6 +50,8 @@ export interface TracerStats {
   readonly recorded: number;
   readonly consumed: number;
   readonly inRing: number;
+  /** Slots of each lane's ring; `highWater` of a lane counts in them. */
+  readonly ringSlots: number;
   /** Slices lost before they were read, by reason; only those that are not 0. */
   readonly lost: Readonly<Record<string, number>>;
   /** Root, worker and batch spans written. */
@@ -97,6 +100,7 @@ const NO_STATS: TracerStats = {
   recorded: 0,
   consumed: 0,
   inRing: 0,
+  ringSlots: 0,
   lost: {},
   owners: 0,
   lostOwners: {},
@@ -110,6 +114,7 @@ const NO_STATS: TracerStats = {
 
 export class Tracer {
   private readonly lane: Lane | undefined;
+  private readonly losses: LossWatch | undefined;
   private openedGpu: Gpu | undefined;
   private closing: Promise<void> | undefined;
   private closed = false;
@@ -121,6 +126,7 @@ export class Tracer {
     readonly reason: string,
   ) {
     this.lane = live?.lane;
+    this.losses = live === undefined ? undefined : new LossWatch(() => this.stats());
   }
 
   /** Whether this thread records. */
@@ -303,6 +309,7 @@ export class Tracer {
     // time, so that what the host recorded still goes out.
     if (isMainThread) lane.native.gpuStop(Math.floor(exitTimeoutMillis / 2));
     this.live.delivery.flushAtExit(Math.max(0, Math.ceil(deadline - performance.now())));
+    this.tellEnd();
   }
 
   private async close(): Promise<void> {
@@ -313,6 +320,12 @@ export class Tracer {
     if (isMainThread) lane.native.gpuStop(0);
     await this.live.delivery.shutdown();
     this.closed = true;
+    this.tellEnd();
+  }
+
+  private tellEnd(): void {
+    this.losses?.stop();
+    publishShutdown(() => this.stats());
   }
 }
 

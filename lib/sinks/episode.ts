@@ -13,6 +13,7 @@ export interface EpisodeOptions {
 }
 
 export interface Failure {
+  readonly destination: string;
   readonly error: string;
   /** Begins an episode. */
   readonly first: boolean;
@@ -20,6 +21,7 @@ export interface Failure {
 }
 
 export interface Recovery {
+  readonly destination: string;
   /** In the whole episode. */
   readonly lostSpans: number;
 }
@@ -81,7 +83,7 @@ export class Episode {
     const { destination, warn, onRecovery } = this.#options;
     if (this.failing) {
       warn(`export to ${destination} succeeds again; ${this.#lost} spans were lost`);
-      onRecovery?.({ lostSpans: this.#lost });
+      onRecovery?.({ destination, lostSpans: this.#lost });
     }
     this.#failures = 0;
     this.#lost = 0;
@@ -95,7 +97,7 @@ export class Episode {
     const { destination, warn, onFailure } = this.#options;
     const first = this.#failures++ === 0;
     if (first) warn(`export to ${destination} fails: ${error}; ${consequence}`);
-    onFailure?.({ error, first, lostSpans });
+    onFailure?.({ destination, error, first, lostSpans });
   }
 
   #pause(count: number): void {

@@ -5,6 +5,7 @@
 // that answers asynchronously gets no promise at process.exit: no event loop runs any more.
 import type { Resource } from '@opentelemetry/resources';
 import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
+import { failureDiagnosed, recoveryDiagnosed } from '../diagnostics';
 import type { Native } from '../native';
 import { createResource, SCOPE } from '../otel/resource';
 import { LiveSource } from '../segment/live-source';
@@ -41,7 +42,12 @@ export class InlineDelivery implements Delivery {
     this.#environment = native.environment();
     this.#exitMillis = options.exitTimeoutMillis;
     this.#resource = createResource(options, (message) => warnOnce(message, message));
-    this.#sink = new ExporterSink(exporter, { destination: DESTINATION, warn: options.warn });
+    this.#sink = new ExporterSink(exporter, {
+      destination: DESTINATION,
+      warn: options.warn,
+      onFailure: failureDiagnosed,
+      onRecovery: recoveryDiagnosed,
+    });
     this.#watch = new LeaseWatch(native, this.#environment, () => this.#read());
     this.#watch.start();
     if (this.#reader === undefined) {

@@ -5,6 +5,7 @@
 // on the thread that called start(); nothing here is on the record path.
 import { join } from 'node:path';
 import { isMainThread, Worker } from 'node:worker_threads';
+import { failureDiagnosed, recoveryDiagnosed } from '../diagnostics';
 import type { Native } from '../native';
 import type { Delivery, DeliveryOptions } from './delivery';
 import type { DeliveryOrder, FromWorker, OtlpDestination, ToWorker } from './delivery-protocol';
@@ -141,13 +142,19 @@ export class OffThreadDelivery implements Delivery {
     worker.on('error', (error) => (cause = error));
     worker.on('message', (message: FromWorker) => {
       if (message.type === 'reading') this.#backOffMillis = FIRST_BACK_OFF_MILLIS;
-      else if (message.type === 'failure' && message.lostSpans === 0) this.#postponedAt = performance.now();
+      else this.#followOutage(message);
     });
     worker.on('exit', (code) => {
       this.#worker = undefined;
       this.#native.leaseRelease(this.#environment); // still ours if it ended before taking it over
       if (!this.#stopping && (cause !== undefined || code !== 0)) this.#failed(cause ?? `exit code ${code}`);
     });
+  }
+
+  #followOutage(message: Extract<FromWorker, { type: 'failure' | 'recovery' }>): void {
+    if (message.type === 'failure' && message.lostSpans === 0) this.#postponedAt = performance.now();
+    if (message.type === 'failure') failureDiagnosed(message);
+    else recoveryDiagnosed(message);
   }
 
   #failed(cause: unknown): void {

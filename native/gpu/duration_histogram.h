@@ -39,6 +39,17 @@ class DurationHistogram {
     return longest();
   }
 
+  // By powers of two: [i] took less than 2^i ns, and 2^(i - 1) at least; the last one also what was longer.
+  static constexpr size_t kPowers = 40;
+  std::array<uint64_t, kPowers> powers() const noexcept {
+    std::array<uint64_t, kPowers> counts{};
+    for (size_t i = 0; i < kBuckets; ++i) {
+      const size_t power = static_cast<size_t>(std::bit_width(highest_in(i)));
+      counts[std::min(power, kPowers - 1)] += buckets_[i].load(std::memory_order_relaxed);
+    }
+    return counts;
+  }
+
  private:
   static constexpr unsigned kPartBits = 2;  // parts of a power of two: 4
   static constexpr uint64_t kParts = 1u << kPartBits;

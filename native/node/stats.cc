@@ -139,6 +139,12 @@ Napi::Value gpu_stats(Napi::Env env, const DurationHistogram* calls) {
   set(record_calls, "p50Nanos", calls->quantile(0.5));
   set(record_calls, "p99Nanos", calls->quantile(0.99));
   set(record_calls, "maxNanos", calls->longest());
+  const auto powers = calls->powers();
+  Napi::Array histogram = Napi::Array::New(env, powers.size());
+  for (uint32_t i = 0; i < powers.size(); ++i) {
+    histogram.Set(i, Napi::Number::New(env, static_cast<double>(powers[i])));
+  }
+  record_calls.Set("powersOfTwo", histogram);
   Napi::Object object = Napi::Object::New(env);
   object.Set("recordCalls", record_calls);
   return object;
@@ -213,6 +219,7 @@ Napi::Value stats(const Napi::CallbackInfo& call, Environment&) {
   set(object, "recorded", totals.slices.recorded);
   set(object, "consumed", totals.slices.consumed);
   set(object, "inRing", totals.slices.in_ring);
+  set(object, "ringSlots", header.ring_slots);
   object.Set("lost", losses(env, totals.slices.lost));
   object.Set("lostOwners", losses(env, totals.lost_owners));
   set(object, "owners", totals.owners);

@@ -197,7 +197,9 @@ describe('a GPU slice', () => {
     for (let i = 0; i < 10; i++) request.endGpu(request.beginGpu(stages.forward, stream));
     request.finish();
     await spansNamed('forward');
-    const { count, p50Nanos, p99Nanos, maxNanos } = tracer.stats().gpu!.recordCalls;
+    const { count, p50Nanos, p99Nanos, maxNanos, powersOfTwo } = tracer.stats().gpu!.recordCalls;
+    expect(powersOfTwo.reduce((sum, calls) => sum + calls, 0)).toBe(count);
+    expect(powersOfTwo.findLastIndex((calls) => calls > 0)).toBe(Math.floor(Math.log2(maxNanos)) + 1);
     expect(count).toBe(before + 20);
     expect(p50Nanos).toBeGreaterThan(0);
     expect(p99Nanos).toBeGreaterThanOrEqual(p50Nanos);

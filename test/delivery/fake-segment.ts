@@ -104,8 +104,20 @@ export class FakeSegment implements DrainNative {
     const reader = this.account;
     const names = { used: 0, overflow: 0 };
     const recorded = this.consumed + inRing;
-    const { consumed, owners } = this;
-    return { recorded, consumed, inRing, lost: {}, lostOwners: {}, owners, lanes, reader, names, gpu: undefined };
+    const { consumed, owners, ringSlots } = this;
+    return {
+      recorded,
+      consumed,
+      inRing,
+      ringSlots,
+      lost: {},
+      lostOwners: {},
+      owners,
+      lanes,
+      reader,
+      names,
+      gpu: undefined,
+    };
   }
 }
 

@@ -28,6 +28,21 @@ TEST(DurationHistogram, IsExactForOneDuration) {
   }
 }
 
+TEST(DurationHistogram, CountsByPowersOfTwo) {
+  DurationHistogram histogram;
+  const auto powers = [&histogram] { return histogram.powers(); };
+  for (const uint64_t nanos : {0, 1, 2, 3, 4, 7, 8, 1023, 1024, 1535, 2047}) histogram.add(nanos);
+  histogram.add(UINT64_MAX);
+  EXPECT_EQ(powers()[0], 1u);   // 0
+  EXPECT_EQ(powers()[1], 1u);   // 1
+  EXPECT_EQ(powers()[2], 2u);   // 2, 3
+  EXPECT_EQ(powers()[3], 2u);   // 4, 7
+  EXPECT_EQ(powers()[4], 1u);   // 8
+  EXPECT_EQ(powers()[10], 1u);  // 1023
+  EXPECT_EQ(powers()[11], 3u);  // 1024 to 2047
+  EXPECT_EQ(powers().back(), 1u);
+}
+
 TEST(DurationHistogram, QuantilesAreNeverTooLowAndAtMostAQuarterTooHigh) {
   DurationHistogram histogram;
   std::vector<uint64_t> durations;
