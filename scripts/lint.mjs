@@ -74,7 +74,10 @@ function checkClangTidy() {
 }
 
 const STAGES = {
-  types: () => runTool('tsc', ['-p', '.', '--noEmit']) && runTool('tsc', ['-p', 'tsconfig.test.json']),
+  types: () =>
+    ['.', 'lib/cli/report/page', 'tsconfig.test.json', 'test/report'].every((project) =>
+      runTool('tsc', ['-p', project, '--noEmit']),
+    ),
   scripts: () => runTool('tsc', ['-p', 'tsconfig.scripts.json']),
   biome: () => runTool('biome', ['check', ...(fix ? ['--write'] : ['--error-on-warnings']), '.']),
   'clang-format': checkClangFormat,

@@ -3,7 +3,7 @@
 // Brings a checkout to where everything runs: dependencies, addon, TypeScript, ESM entries. Each step is skipped
 // when it is fresh. Uses Node's built-in modules only, because it runs before anything is installed.
 // Called first by `npm run build`, `demo`, `test`, `bench` and `lint`. With --dependencies it stops after those.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { installDependencies } from './dependencies.mjs';
 import { listFiles, ROOT, runWhenStale, withLock } from './fresh.mjs';
@@ -21,6 +21,9 @@ const ADDON_INPUTS = [
   'node_modules/node-addon-api/package.json',
 ];
 const ESM_ENTRIES = 'scripts/write-esm-entries.mjs';
+const TSC = join('node_modules', 'typescript', 'bin', 'tsc');
+/** What runs in the browser, a project of its own because it knows a document and no Node. */
+const PAGE = 'lib/cli/report/page';
 
 function buildAddon() {
   if (process.platform !== 'linux') return `not built: gpuspan is inert on ${process.platform}`;
@@ -49,10 +52,13 @@ function buildTypeScript() {
   const step = {
     name: 'typescript',
     inputs: ['lib', 'tsconfig.json', 'package.json', 'package-lock.json', ESM_ENTRIES],
-    outputs: ['dist/index.js', 'dist/index.mjs'],
+    outputs: ['dist/index.js', 'dist/index.mjs', 'dist/cli/report/page/style'],
   };
   const built = runWhenStale(step, () => {
-    runProgram(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', '.'], { what: 'tsc' });
+    // What both have is the package's own in the end.
+    for (const project of [PAGE, '.'])
+      runProgram(process.execPath, [TSC, '-p', project], { what: `tsc -p ${project}` });
+    cpSync(join(PAGE, 'style'), join('dist', relative('lib', PAGE), 'style'), { recursive: true });
     pruneOutput();
     runProgram(process.execPath, [ESM_ENTRIES], { what: 'writing the ESM entries' });
   });

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `gpuspan report`: what it says of made-up spans whose figures are plain, and its exit codes.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fileOf, gpuspan, type MadeSpan, otlpRequest, temporaryFolder, traceId } from './otlp';
 
@@ -175,6 +177,26 @@ describe('gpuspan report', () => {
   });
 });
 
+describe('gpuspan report --html', () => {
+  it('writes a page, and prints the text beside it', async () => {
+    const input = fileOf([otlpRequest(SPANS)]);
+    const path = join(temporaryFolder(), 'report.html');
+    const { code, stdout } = await gpuspan('report', '--html', path, '--slowest', '1', input);
+    expect([code, stdout]).toEqual([0, (await gpuspan('report', '--slowest', '1', input)).stdout]);
+    expect(readFileSync(path, 'utf8')).toMatch(/^<!doctype html>\n.*"default-src 'none'; /s);
+  });
+
+  it('writes nothing but the page to standard output for -', async () => {
+    const { stdout } = await gpuspan('report', '--html', '-', fileOf([otlpRequest(SPANS)]));
+    expect(stdout).toMatch(/^<!doctype html>.*<\/html>\n$/s);
+  });
+
+  it('has a page for a trace without requests or GPU', async () => {
+    const { code, stdout } = await gpuspan('report', '--html', '-', fileOf([otlpRequest([{ id: 1, parent: 2 }])]));
+    expect([code, stdout.length > 1000]).toEqual([0, true]);
+  });
+});
+
 describe('the exit code of gpuspan report', () => {
   it('is 0 for a damaged file with spans, and 1 with --fail-on-loss, which tells what is wrong', async () => {
     const path = fileOf(`${JSON.stringify(otlpRequest([{ id: 1 }]))}\nno JSON\n{"resourceSpans":[`);
@@ -203,6 +225,11 @@ describe('the exit code of gpuspan report', () => {
       expect([code, stdout]).toEqual([3, '']);
       expect(stderr).toContain(path);
     }
+  });
+
+  it('is 4 for a page that cannot be written', async () => {
+    const { code, stderr } = await gpuspan('report', '--html', '/nowhere/report.html', fileOf([otlpRequest(SPANS)]));
+    expect([code, stderr]).toEqual([4, expect.stringContaining('/nowhere/report.html cannot be written')]);
   });
 
   it('is 0 for help and the version, which go to standard output', async () => {

@@ -2,10 +2,11 @@
 //
 // `gpuspan report FILE...`. Called by run.ts.
 import { EXIT, type ExitCode } from '../exit-codes';
+import { reportHtml } from '../report/html';
 import { reportJson } from '../report/json';
 import { makeReport, type Report } from '../report/make-report';
 import { reportText } from '../report/text';
-import { ProgressLine, type Streams } from '../streams';
+import { ProgressLine, type Streams, writeResult } from '../streams';
 
 export interface ReportCommandOptions {
   readonly json?: boolean;
@@ -23,9 +24,15 @@ export async function report(
   streams: Streams,
 ): Promise<ExitCode> {
   const line = (options.progress ?? streams.stderr.isTTY === true) ? new ProgressLine(streams.stderr) : undefined;
-  const made = await makeReport(files, { ...options, ...(line !== undefined && { onProgress: line.tell }) });
+  const made = await makeReport(files, {
+    ...options,
+    page: options.html !== undefined,
+    ...(line !== undefined && { onProgress: line.tell }),
+  });
   line?.end();
-  streams.stdout.write(options.json === true ? reportJson(made) : reportText(made));
+  const { html } = options;
+  if (html !== undefined) writeResult(html, reportHtml(made), streams);
+  if (html !== '-') streams.stdout.write(options.json === true ? reportJson(made) : reportText(made, options.slowest));
   return options.failOnLoss === true && isLacking(made) ? EXIT.finding : EXIT.ok;
 }
 

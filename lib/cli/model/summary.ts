@@ -6,7 +6,7 @@ import type { ReceivedSpan } from '../../testing/otlp-json';
 import { isGpuSlice, kindOf, numberOf, serviceOf, textOf } from './classify';
 import { type GpuSummary, GpuStreams } from './gpu-streams';
 import { type Distribution, Histogram, type Quantiles } from './histogram';
-import { Largest } from './largest';
+import { type Chosen, ChosenRequests } from './chosen-requests';
 import { Losses } from './losses';
 import { type StageSummary, Stages } from './stages';
 
@@ -37,6 +37,8 @@ export interface RequestSummary {
   readonly distribution: Distribution;
   /** The slowest, slowest first. */
   readonly rows: readonly RequestRow[];
+  /** The slowest, some that failed and some by chance. */
+  readonly chosen: readonly Chosen<RequestRow>[];
 }
 
 export interface SummaryData {
@@ -56,12 +58,12 @@ export interface SummaryData {
 const FLAGS = ['unfinished', 'expired', 'truncated', 'dropped_attributes'] as const;
 
 class Requests {
-  readonly #rows: Largest<RequestRow>;
+  readonly #rows: ChosenRequests<RequestRow>;
   readonly #durations = new Histogram();
   #errors = 0;
 
   constructor(limit: number) {
-    this.#rows = new Largest(limit, ({ durationNanos }) => durationNanos);
+    this.#rows = new ChosenRequests(limit);
   }
 
   get count(): number {
@@ -85,7 +87,8 @@ class Requests {
       errors: this.#errors,
       durationNanos: this.#durations.quantiles(),
       distribution: this.#durations.distribution(BARS),
-      rows: this.#rows.items(),
+      rows: this.#rows.slowest(),
+      chosen: this.#rows.chosen(),
     };
   }
 }
@@ -106,7 +109,7 @@ export class Summary {
   #first = 0n;
   #last = 0n;
 
-  /** Keeps a row for each of the `rows` slowest requests. */
+  /** Keeps a row for each of the `rows` slowest requests, and chooses as many to show. */
   constructor(rows = 1000) {
     this.#requests = new Requests(rows);
     this.#foreign = new Requests(rows);

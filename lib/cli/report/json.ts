@@ -7,15 +7,16 @@ import type { Report } from './make-report';
 export const REPORT_VERSION = 1;
 
 /** Ends with a newline. Spans are not in it: the input has them. */
-export function reportJson({ files, summary, slowest }: Report): string {
+export function reportJson({ files, summary, shown }: Report): string {
   const { stages, requests, ...rest } = summary;
+  const { chosen, ...named } = requests;
   const plain = {
     version: REPORT_VERSION,
     files,
     ...rest,
-    requests: withoutDistribution(requests),
+    requests: withoutDistribution(named),
     stages: stages.map(withoutDistribution),
-    slowest: slowest.map(({ row, criticalPath, left }) => ({ ...row, criticalPath, spansLeftOut: left })),
+    slowest: shown.map(({ row, criticalPath, left }) => ({ ...row, criticalPath, spansLeftOut: left })),
   };
   return `${JSON.stringify(plain, null, 2)}\n`;
 }

@@ -2,16 +2,24 @@
 //
 // A report of files: everything the text, JSON and HTML forms show. Called by `gpuspan report`. Reads each file twice,
 // because which requests are the slowest is known at the end only, and the files may be larger than memory.
+import type { ReceivedSpan } from '../../testing/otlp-json';
 import { CommandError, EXIT } from '../exit-codes';
 import { type FileAccount, readOtlpFile } from '../input/otlp-file';
-import { type ShownRequest, Slowest, type StreamSlice } from '../model/slowest';
-import { Summary, type SummaryData } from '../model/summary';
+import type { Why } from '../model/chosen-requests';
+import { isGpuSlice, kindOf } from '../model/classify';
+import { type ShownRequest, ShownRequests } from '../model/shown-requests';
+import { StreamSlices, type StreamsShown } from '../model/stream-slices';
+import { type RequestRow, Summary, type SummaryData } from '../model/summary';
 
 export interface ReportOptions {
   /** How many of the slowest requests are shown whole. */
   readonly slowest: number;
   /** How many have a row. */
   readonly rows: number;
+  /** For a page: requests that failed and a sample beside the slowest, all with their spans, attributes and events. */
+  readonly page?: boolean;
+  /** About how large a page's spans may be; what does not fit is left out, of the last requests first. */
+  readonly maxPageBytes?: number;
   /** Called now and then, with the bytes read of all that will be. */
   readonly onProgress?: (bytes: number, size: number) => void;
 }
@@ -19,9 +27,10 @@ export interface ReportOptions {
 export interface Report {
   readonly files: readonly FileAccount[];
   readonly summary: SummaryData;
-  readonly slowest: readonly ShownRequest[];
-  /** Around the slowest requests. */
-  readonly streams: { readonly slices: readonly StreamSlice[]; readonly left: number };
+  /** The slowest; for a page, all that it has. */
+  readonly shown: readonly (ShownRequest & { readonly why: Why })[];
+  /** Around the shown requests. */
+  readonly streams: StreamsShown;
   /** Epoch nanoseconds in decimal that relative times count from. */
   readonly baseUnixNano: string;
 }
@@ -36,19 +45,33 @@ export async function makeReport(paths: readonly string[], options: ReportOption
   }
   const first = summary.result();
   if (first.spans === 0) throw new CommandError(EXIT.input, `no span in ${paths.join(', ')}${firstNote(files)}`);
-  const slowest = new Slowest(first.requests.rows.slice(0, options.slowest), summary.base);
-  const again = (span: Parameters<Slowest['add']>[0]) => {
+  const chosen = chosenOf(first, options);
+  const rows = chosen.map(({ row }) => row);
+  const shown = new ShownRequests(rows, summary.base, {
+    details: options.page === true,
+    ...(options.maxPageBytes !== undefined && { maxWeight: options.maxPageBytes }),
+  });
+  const streams = new StreamSlices(rows, summary.base);
+  const again = (span: ReceivedSpan) => {
     summary.addAgain(span);
-    slowest.add(span);
+    shown.add(span);
+    if (isGpuSlice(span) && kindOf(span) === 'slice') streams.add(span);
   };
   for (const path of paths) await readOtlpFile(path, { onSpan: again, onProgress: progress.of() });
   return {
     files,
     summary: summary.result(),
-    slowest: slowest.requests(),
-    streams: slowest.streams(),
+    shown: shown.requests().map((request, index) => ({ ...request, why: chosen[index]!.why })),
+    streams: streams.shown(),
     baseUnixNano: String(summary.base),
   };
+}
+
+function chosenOf(
+  { requests }: SummaryData,
+  { page, slowest }: ReportOptions,
+): readonly { row: RequestRow; why: Why }[] {
+  return page === true ? requests.chosen : requests.rows.slice(0, slowest).map((row) => ({ row, why: 'slowest' }));
 }
 
 function firstNote(files: readonly FileAccount[]): string {

@@ -4,16 +4,17 @@
 import type { FileAccount } from '../input/otlp-file';
 import type { GpuSummary } from '../model/gpu-streams';
 import type { Quantiles } from '../model/histogram';
-import type { ShownRequest } from '../model/slowest';
+import type { ShownRequest } from '../model/shown-requests';
 import type { StageSummary } from '../model/stages';
 import type { SummaryData } from '../model/summary';
+import { fileProblems } from './file-problems';
 import { counted, formatMillis, formatNanos, formatPercent, formatTable, printable } from './format';
 import type { Report } from './make-report';
 
 const MAX_PATH_STEPS = 6;
 
-/** Ends with a newline. */
-export function reportText(report: Report): string {
+/** Ends with a newline. Of what is shown, it has the first `slowest` requests. */
+export function reportText(report: Report, slowest: number): string {
   const { summary } = report;
   const parts = [
     ...report.files.map(fileLines),
@@ -21,7 +22,7 @@ export function reportText(report: Report): string {
     stageTable(summary.stages),
     batchLine(summary),
     gpuLines(summary.gpu),
-    slowestLines(report.slowest),
+    slowestLines(report.shown.slice(0, slowest)),
     lossLine(summary),
     flagLine(summary),
   ];
@@ -29,13 +30,10 @@ export function reportText(report: Report): string {
 }
 
 function fileLines(file: FileAccount): string {
-  const wrong = [
-    file.badLines > 0 ? `${counted(file.badLines, 'line')} not JSON` : '',
-    file.badSpans > 0 ? `${counted(file.badSpans, 'malformed span')}` : '',
-    file.truncated ? 'it ends too soon, what was complete is used' : '',
-  ].filter((part) => part !== '');
   const head = `${printable(file.path, 200)}: ${counted(file.spans, 'span')}`;
-  return [[head, ...wrong].join(', '), ...file.notes.map((note) => `  ${printable(note, 200)}`)].join('\n');
+  return [[head, ...fileProblems(file)].join(', '), ...file.notes.map((note) => `  ${printable(note, 200)}`)].join(
+    '\n',
+  );
 }
 
 function headline({ requests, startUnixNano, endUnixNano }: SummaryData): string {

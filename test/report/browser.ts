@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A report's page in headless Chromium, without a network, and what went wrong in it. Used by the tests of this folder.
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, onTestFinished, type TestContext } from 'vitest';
+import { gpuspan, temporaryFolder } from '../cli/otlp';
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
+
+function findChromium(): string | undefined {
+  const { CHROMIUM, PATH = '' } = process.env;
+  if (CHROMIUM !== undefined) return CHROMIUM;
+  return PATH.split(delimiter)
+    .flatMap((folder) => NAMES.map((name) => join(folder, name)))
+    .find((path) => existsSync(path));
+}
+
+export interface OpenPage {
+  readonly page: Page;
+  /** What the page said was wrong, and all that it asked for beside itself: empty for a page that is sound. */
+  readonly problems: string[];
+}
+
+let browser: Browser | undefined;
+
+/** One browser for the tests of a file. */
+export function useBrowser(): void {
+  beforeAll(async () => {
+    const executablePath = findChromium();
+    // Tests run as root in containers, where Chromium's own sandbox cannot be set up.
+    if (executablePath !== undefined) browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  });
+  afterAll(() => browser?.close());
+}
+
+export interface OpenOptions extends BrowserContextOptions {
+  /** More of the command line. */
+  readonly words?: readonly string[];
+  /** Of the address. */
+  readonly hash?: string;
+}
+
+/** Writes the report's page and opens it; skips the test where there is no Chromium. */
+export async function openReport(
+  context: TestContext,
+  input: string,
+  { words = [], ...options }: OpenOptions = {},
+): Promise<OpenPage> {
+  const path = join(temporaryFolder(), 'report.html');
+  const { code, stderr } = await gpuspan('report', '--html', path, ...words, input);
+  expect([code, stderr]).toEqual([0, '']);
+  return openPage(context, path, options);
+}
+
+/** Opens a file; skips the test where there is no Chromium. */
+export async function openPage(
+  context: TestContext,
+  path: string,
+  { hash = '', ...options }: Omit<OpenOptions, 'words'> = {},
+): Promise<OpenPage> {
+  if (browser === undefined) context.skip('no Chromium: install it, or name it in CHROMIUM');
+  const session = await browser!.newContext({ viewport: { width: 1440, height: 900 }, offline: true, ...options });
+  onTestFinished(() => session.close());
+  const page = await session.newPage();
+  const problems: string[] = [];
+  page.on('console', (message) => problems.push(`${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('request', (request) => {
+    if (request.url() !== url && !request.url().startsWith('data:')) problems.push(`asks for ${request.url()}`);
+  });
+  const url = `file://${path}`;
+  await page.goto(`${url}${hash}`);
+  return { page, problems };
+}
