@@ -93,7 +93,7 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
 
   take(): Buffer {
     this.stays.forget();
-    return this.writer.take();
+    return this.writer.lend();
   }
 
   /** At most one a second goes into the trace, and none while nothing is recorded. */

@@ -11,7 +11,7 @@ import { TraceAssembler, type TraceOptions } from './assembler';
 
 /** What one read made. */
 export interface Traced<Spans> {
-  /** Whole packets of the trace. */
+  /** Whole packets of the trace; the bytes are valid until the next read, `finish` or `restart`. */
   readonly packets: Buffer;
   /** Slices in them, owners among them. */
   readonly slices: number;
@@ -62,7 +62,10 @@ export class TracePipeline<Spans = undefined> extends RecordPipeline<Traced<Span
     this.trace = () => made?.trace;
   }
 
-  /** What belongs to the trace and no read has given: counters up to now. They are told again when more is known. */
+  /**
+   * What belongs to the trace and no read has given: counters up to now. They are told again when more is
+   * known. Valid until the next read.
+   */
   finish(): Buffer {
     const trace = this.trace();
     trace?.finish();

@@ -57,7 +57,7 @@ export interface RecordParts {
 export interface RecordAssembler<Spans> {
   /** Makes the spans of the ring reader's current record; how many. 0: the record lacks what its kind must have. */
   assemble(lane: LaneCursor): number;
-  /** The spans made since the last call. */
+  /** The spans made since the last call; they may be valid until the next record is assembled only. */
   take(): Spans;
   /** Told of every clock snapshot, in their order, before the records that come after it. */
   noteSnapshot?(snapshot: Snapshot): void;

@@ -30,7 +30,7 @@ test('a request that is open still is drawn where nothing was since it began', (
   record(segment, Kind.worker, FIRST, 10n, 40n);
   record(segment, Kind.host, SECOND, 50n, 60n); // within one that is open since 21
   const pipeline = new TracePipeline(segment.source(), { identity: identityOf('x'), processName: 'x', pid: 1 });
-  const early = pipeline.read(100)!.spans.packets;
+  const early = Buffer.from(pipeline.read(100)!.spans.packets);
   record(segment, Kind.host, SECOND, 21n, 65n);
   record(segment, Kind.worker, SECOND, 21n, 70n);
   const { slices, tracks } = view(Buffer.concat([early, pipeline.read(100)!.spans.packets]));

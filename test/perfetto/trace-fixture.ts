@@ -17,7 +17,7 @@ export function traceOf(segment: SegmentBuilder, process = 'one', maxRecords = 1
   });
   const parts: Buffer[] = [];
   for (let reading = pipeline.read(maxRecords); reading !== undefined; reading = pipeline.read(maxRecords)) {
-    parts.push(reading.spans.packets);
+    parts.push(Buffer.from(reading.spans.packets));
   }
   return Buffer.concat([...parts, pipeline.finish()]);
 }

@@ -4,6 +4,8 @@
 // order in which they end, and what a trace must show of them. Every instant is another one, so that what nests in what
 // is beyond doubt.
 
+import { createHash } from 'node:crypto';
+
 import fc from 'fast-check';
 
 import { payload } from '../segment/payload-builder';
@@ -434,9 +436,14 @@ function spanOf(id: number): bigint {
 }
 
 function traceOf(request: number): string {
-  return `a0${(request + 1).toString(16).padStart(30, '0')}`;
+  return idOf(`request ${request}`);
 }
 
 function batchTraceOf(batch: number): string {
-  return `b0${(batch + 1).toString(16).padStart(30, '0')}`;
+  return idOf(`batch ${batch}`);
+}
+
+// As trace ids are: random in every part.
+function idOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }

@@ -167,7 +167,7 @@ describe('a trace of a random world', () => {
             let slices = 0;
             for (let reading = pipeline.read(size); reading !== undefined; reading = pipeline.read(size)) {
               if (reaches.next().value === true) {
-                pieces.push(reading.spans.packets);
+                pieces.push(Buffer.from(reading.spans.packets));
                 slices += reading.spans.slices;
               } else pipeline.restart();
             }
