@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `npm run demo`: starts the text server with tracing on and an OTLP receiver, sends it requests, and shows what
-// came of them: continuations, time per stage on host and GPU, losses, and a file with all spans.
+// came of them: continuations, the report of where the time went, losses, and files: all spans, the report as a page, and
+// a Perfetto trace.
 
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -9,7 +10,8 @@ import { OtlpJsonFile, query, startReceiver } from 'gpuspan/testing';
 import { makeJobs, makeReference, sendJobs } from './demo/clients.mjs';
 import { forwardTo } from './demo/forward.mjs';
 import { readOptions, USAGE } from './demo/options.mjs';
-import { describeGpuTimes, lossesOf, stageTable } from './demo/report.mjs';
+import { makeReport, startTraces } from './demo/outputs.mjs';
+import { describeGpuTimes, lossesOf } from './demo/report.mjs';
 import { startService } from './demo/service.mjs';
 import { setUpDevice } from './setup.mjs';
 
@@ -18,10 +20,10 @@ const SHOWN = 5;
 const MOST_COMPARED = 64;
 
 /** Runs the requests through a service. @returns what is to be reported, and whether all is well */
-async function runRequests(options, endpoint) {
+async function runRequests(options, endpoint, traces) {
   const jobs = makeJobs(options.requests, options.corpus);
   const reference = makeReference(options.corpus);
-  const service = await startService({ ...options, endpoint });
+  const service = await startService({ ...options, endpoint, traces });
   const began = performance.now();
   const answers = await sendJobs(service.url, jobs);
   const millis = performance.now() - began;
@@ -50,16 +52,22 @@ async function runTraced(options) {
     out.write(request);
     forward?.write(request);
   };
+  const traces = openTraces(options);
   const receiver = await startReceiver({ onExport });
   try {
-    const { stats, good, device } = await runRequests(options, receiver.url);
+    const { stats, good, device } = await runRequests(options, receiver.url, traces.pattern);
+    out.close();
     reportTimes(receiver.spans, device);
+    console.log(`\n${makeReport(out.path, options.report)}`);
     const lossless = reportLosses(stats);
+    traces.join();
     console.log(`\n${receiver.spans.length} spans as OTLP JSON in ${out.path}`);
+    console.log(`to look at: ${resolve(options.report)}, and in ui.perfetto.dev ${resolve(options.trace)}`);
     return good && lossless && (await reportForward(forward));
   } finally {
     await receiver.close();
     out.close();
+    traces.remove();
   }
 }
 
@@ -75,10 +83,9 @@ async function runUntraced(options) {
 
 function reportTimes(spans, device) {
   console.log(`GPU times: ${describeGpuTimes(spans, device.name)}`);
-  console.log(`\n${stageTable(spans)}`);
   const tree = query(spans);
   const roots = spans.filter(({ name, attributes }) => name === 'request' && 'gpuspan.request.level' in attributes);
-  console.log(`\n${roots.length} root spans, ${tree.orphans().length} orphans`);
+  console.log(`${roots.length} root spans, ${tree.orphans().length} orphans`);
 }
 
 function reportLosses(stats) {
@@ -105,6 +112,15 @@ function openFile(path) {
     return new OtlpJsonFile(path);
   } catch (error) {
     throw new UsageError(`--out: ${error.message}`);
+  }
+}
+
+function openTraces({ report, trace }) {
+  try {
+    mkdirSync(dirname(resolve(report)), { recursive: true });
+    return startTraces(resolve(trace));
+  } catch (error) {
+    throw new UsageError(`--report or --trace: ${error.message}`);
   }
 }
 

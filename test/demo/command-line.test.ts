@@ -15,6 +15,9 @@ it.each([
   [['--device', 'tpu'], /--device must be one of auto, cuda, opencl, sim, threads, got 'tpu'/],
   [['--corpus', 'nowhere.txt'], /--corpus: no file nowhere.txt/],
   [['--out', '/dev/null/spans.jsonl'], /--out: E/],
+  [['--trace', '/dev/null/x.pftrace'], /--report or --trace: E/],
+  [['--report', ''], /--report needs the name of a file/],
+  [['--report', 'x.html', '--trace', './x.html'], /--out, --report and --trace need different files/],
   [['--fast'], /Unknown option '--fast'/],
 ])('refuses %j with a message and exit code 2', async (args, message) => {
   const run = await runDemo(args);
@@ -44,7 +47,7 @@ it('answers the same with --off, whatever GPUSPAN says, and records nothing', as
   expect(run.status, run.stdout + run.stderr).toBe(0);
   expect(run.stdout).toContain('4 of 4 continuations equal the CPU reference');
   expect(run.stdout).toContain('tracing is off: no process has loaded the addon of gpuspan');
-  expect(run.spans).toEqual([]);
+  expect([run.spans, run.files]).toEqual([[], []]);
 });
 
 it('also exports to the endpoint that the user has set', async () => {

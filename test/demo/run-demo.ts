@@ -2,7 +2,7 @@
 //
 // Runs the demo as a user does, in a process of its own, and reads what it wrote. Used by the tests of this folder.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ReceivedSpan, readOtlpJsonFile, spansOf } from 'gpuspan/testing';
@@ -23,6 +23,12 @@ export interface DemoRun {
   readonly stdout: string;
   readonly stderr: string;
   readonly spans: readonly ReceivedSpan[];
+  /** The page of its report; '' without one. */
+  readonly page: string;
+  /** Its Perfetto trace; empty without one. */
+  readonly trace: Uint8Array;
+  /** All that is in its folder at its end. */
+  readonly files: readonly string[];
 }
 
 /** A folder that is removed after the test. */
@@ -45,9 +51,11 @@ export function runDemo(args: readonly string[], env: NodeJS.ProcessEnv = {}): P
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (status) => {
-      const files = readdirSync(folder);
-      const spans = files.flatMap((file) => readOtlpJsonFile(join(folder, file)).flatMap(spansOf));
-      resolve({ status, ...output, spans });
+      const at = (name: string) => join(folder, name);
+      const read = (name: string) => (existsSync(at(name)) ? readFileSync(at(name)) : Buffer.alloc(0));
+      const spans = existsSync(at('spans.jsonl')) ? readOtlpJsonFile(at('spans.jsonl')).flatMap(spansOf) : [];
+      const [page, trace] = [read('spans.html').toString(), read('spans.pftrace')];
+      resolve({ status, ...output, spans, page, trace, files: readdirSync(folder).sort() });
     });
   });
 }

@@ -5,6 +5,7 @@ import { type ReceivedSpan, query } from 'gpuspan/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { lossesOf } from '../../examples/text-server/demo/report.mjs';
 import { setUpDevice } from '../../examples/text-server/setup.mjs';
+import { view } from '../perfetto/viewer';
 import { CORPUS, type DemoRun, needOpenCl, runDemo, SET_UP_MILLIS } from './run-demo';
 
 const REQUESTS = 32;
@@ -79,16 +80,18 @@ function expectGenAi(spans: readonly ReceivedSpan[]): void {
   }
 }
 
-/** The printed rows, by stage: where, process, count. */
+/** The printed rows, by stage: where, service, count. */
 function stageTable(stdout: string): Record<string, [string, string, number]> {
   const lines = stdout.split('\n');
-  const from = lines.findIndex((line) => /^ {2}stage +where +process +count +p50 ms +p95 ms +total ms$/.test(line));
+  const from = lines.findIndex((line) =>
+    /^ {2}stage +where +service +count +p50 ms +p90 ms +p99 ms +total ms +of requests$/.test(line),
+  );
   const rows = lines.slice(from + 1, lines.indexOf('', from));
   return Object.fromEntries(
     rows.map((row) => {
-      const [name, where, process, count, ...times] = row.trim().split(/ {2,}/);
-      expect(times.map((time) => /^\d+\.\d{3}$/.test(time))).toEqual([true, true, true]);
-      return [name, [where!, process!, Number(count)]];
+      const [name, where, service, count, ...times] = row.trim().split(/ {2,}/);
+      expect(times.slice(0, 4).map((time) => /^\d+\.\d{3}$/.test(time))).toEqual([true, true, true, true]);
+      return [name, [where!, service!, Number(count)]];
     }),
   );
 }
@@ -123,6 +126,20 @@ function expectStageTable({ stdout, spans }: DemoRun, gpu: string): void {
   });
 }
 
+/** The page has every request, and the trace what both processes recorded, each slice once. */
+function expectFiles({ files, page, trace, spans }: DemoRun): void {
+  expect(files).toEqual(['spans.html', 'spans.jsonl', 'spans.pftrace']);
+  expect(page).toMatch(/^<!doctype html>/);
+  const roots = spans.filter(({ name }) => name === ROOT);
+  for (const { attributes } of roots) expect(page).toContain(`"id":"${attributes['rid']}"`);
+  const names = view(trace).slices.map(({ name }) => name);
+  const drawn = (name: string) => names.filter((each) => each === name).length;
+  const batches = new Set(spans.filter(({ name }) => name === 'batch').map(({ traceId }) => traceId));
+  const steps = spans.filter(({ name, traceId }) => name === 'spec_verify' && batches.has(traceId)).length;
+  expect([drawn('tokenize'), drawn('prefill_forward'), drawn('spec_verify')]).toEqual([REQUESTS, REQUESTS, steps]);
+  expect(drawn('gpu_forward')).toBe(REQUESTS + steps);
+}
+
 describe('the demo on OpenCL', () => {
   it('gives each request one trace over both processes, down to its GPU slices, without loss', async (context) => {
     needOpenCl(context);
@@ -138,6 +155,7 @@ describe('the demo on OpenCL', () => {
     expect(run.stdout).toContain(`GPU times: measured on a real OpenCL runtime, ${device}; half of them within`);
     expectStageTable(run, 'GPU (opencl)');
 
+    expectFiles(run);
     expectOneTraceARequest(run);
     expectGenAi(run.spans);
     const tree = query(run.spans);
@@ -224,7 +242,9 @@ describe('the demo on the simulated CUDA device', () => {
     expect(run.stdout).toContain('losses of the worker: none');
     expect(run.stdout).toMatch(new RegExp(`^device: sim, ${DEVICE}$`, 'm'));
     expect(run.stdout).toMatch(new RegExp(`^GPU times: simulated, not measured, ${DEVICE}; half of them within`, 'm'));
-    expectStageTable(run, 'GPU (simulated CUDA driver)');
+    expectStageTable(run, 'GPU (simulated)');
+    expectFiles(run);
+    expect(run.page).toContain('"source":"simulated"');
     expectOneTraceARequest(run);
     expectGpuSlicesInPlace(run.spans, 'simulated');
     const uuids = (spans: readonly ReceivedSpan[]) => new Set(spans.map(({ attributes }) => attributes['gpu.uuid']));

@@ -3,6 +3,7 @@
 // The demo's command line. Called by demo.mjs before anything is built or started.
 
 import { existsSync } from 'node:fs';
+import { join, parse, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DEVICES } from '../device.mjs';
 
@@ -12,6 +13,8 @@ export const USAGE = `npm run demo -- [options]
                  else auto: OpenCL where there is a device for it; sim is a simulated CUDA device)
   --off          with tracing off
   --out FILE     where the spans go as OTLP JSON, one export request a line (default out/text-server.jsonl)
+  --report FILE  a page to look at them (default: beside --out, .html)
+  --trace FILE   a Perfetto trace for ui.perfetto.dev (default: beside --out, .pftrace)
   --corpus FILE  the text that the model is fitted on (default: the project's Markdown)
   --help         this text`;
 
@@ -23,6 +26,12 @@ function defaultDevice(env) {
   return timed === 'cuda' || timed === 'sim' ? timed : 'auto';
 }
 
+/** The same file with another ending. */
+function beside(file, ending) {
+  const { dir, name } = parse(file);
+  return join(dir, `${name}${ending}`);
+}
+
 /** Throws an Error whose message is for the user. */
 export function readOptions(args, env = process.env) {
   const { values } = parseArgs({
@@ -32,6 +41,8 @@ export function readOptions(args, env = process.env) {
       device: { type: 'string', default: defaultDevice(env) },
       off: { type: 'boolean', default: false },
       out: { type: 'string', default: 'out/text-server.jsonl' },
+      report: { type: 'string' },
+      trace: { type: 'string' },
       corpus: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -42,6 +53,10 @@ export function readOptions(args, env = process.env) {
   if (!DEVICES.includes(values.device))
     throw new Error(`--device must be one of ${DEVICES.join(', ')}, got '${values.device}'`);
   if (values.corpus !== undefined && !existsSync(values.corpus)) throw new Error(`--corpus: no file ${values.corpus}`);
-  if (values.out === '') throw new Error('--out needs the name of a file');
-  return { ...values, requests };
+  for (const name of ['out', 'report', 'trace'])
+    if (values[name] === '') throw new Error(`--${name} needs the name of a file`);
+  const { report = beside(values.out, '.html'), trace = beside(values.out, '.pftrace') } = values;
+  if (new Set([values.out, report, trace].map((file) => resolve(file))).size < 3)
+    throw new Error('--out, --report and --trace need different files');
+  return { ...values, requests, report, trace };
 }
