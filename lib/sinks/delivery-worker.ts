@@ -50,7 +50,12 @@ function makeOrdered({ otlp, trace: traceOrder, ...order }: DeliveryOrder, nativ
   const exporter = otlp && createOtlpExporter(otlp.protocol); // early, so that its modules are loaded before the first span
   // Readers come and go; their variables stay.
   const resource = createResource(order, (message) => native.firstTo(message) && warn(message));
-  const trace = traceOrder && openTrace(traceOrder, resource, native, warn);
+  const told = {
+    warn,
+    onFailure: (failure: Failure) => say({ type: 'failure', ...failure }),
+    onRecovery: (recovery: Recovery) => say({ type: 'recovery', ...recovery }),
+  };
+  const trace = traceOrder && openTrace(traceOrder, resource, native, told);
   const options = {
     environment: native.environment(),
     warn,
@@ -62,12 +67,7 @@ function makeOrdered({ otlp, trace: traceOrder, ...order }: DeliveryOrder, nativ
   const source = new LiveSource(native);
   if (exporter === undefined) return makeReader(native, source, { trace }, options);
   const destination = otlp!.endpoint;
-  const sinkOptions = {
-    destination,
-    warn,
-    onFailure: (failure: Failure) => say({ type: 'failure', ...failure }),
-    onRecovery: (recovery: Recovery) => say({ type: 'recovery', ...recovery }),
-  };
+  const sinkOptions = { destination, ...told };
   const spans = { resource, scope: SCOPE, expandLevel: order.expandLevel };
   if (exporter.takes === 'bytes') {
     const sink = new RequestSink(exporter.exporter, sinkOptions);

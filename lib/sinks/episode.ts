@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // An episode of failures, from the first one after a success to the next success: what is said of it, one line at its
-// beginning and one at its end, and how long the sink pauses in it. Used by a paced sink, on the thread that reads.
+// beginning and one at its end, and how long the sink pauses in it. Used by a paced sink and a trace
+// file, on the thread that reads.
 
 export interface EpisodeOptions {
   readonly destination: string;

@@ -11,6 +11,7 @@ import { createResource, SCOPE } from '../otel/resource';
 import { LiveSource } from '../segment/live-source';
 import { spanRecords } from '../spans/pipeline';
 import type { Delivery, DeliveryOptions } from './delivery';
+import type { EpisodeOptions } from './episode';
 import { ExporterSink } from './exporter-sink';
 import { warnOnce } from '../warn';
 import { FLUSH_TIMEOUT_MILLIS, flush, outstanding } from './flush';
@@ -24,6 +25,7 @@ export class InlineDelivery implements Delivery {
   readonly #options: DeliveryOptions;
   readonly #environment: number;
   readonly #resource: Resource;
+  readonly #told: Omit<EpisodeOptions, 'destination'>;
   readonly #sink: ExporterSink;
   readonly #watch: LeaseWatch;
   /** Opened by the first reader here and kept for the next ones. */
@@ -42,12 +44,8 @@ export class InlineDelivery implements Delivery {
     this.#environment = native.environment();
     this.#exitMillis = options.exitTimeoutMillis;
     this.#resource = createResource(options, (message) => warnOnce(message, message));
-    this.#sink = new ExporterSink(exporter, {
-      destination: DESTINATION,
-      warn: options.warn,
-      onFailure: failureDiagnosed,
-      onRecovery: recoveryDiagnosed,
-    });
+    this.#told = { warn: options.warn, onFailure: failureDiagnosed, onRecovery: recoveryDiagnosed };
+    this.#sink = new ExporterSink(exporter, { destination: DESTINATION, ...this.#told });
     this.#watch = new LeaseWatch(native, this.#environment, () => this.#read());
     this.#watch.start();
     if (this.#reader === undefined) {
@@ -103,7 +101,7 @@ export class InlineDelivery implements Delivery {
   #read(): void {
     const { expandLevel, trace, warn } = this.#options;
     const records = spanRecords({ resource: this.#resource, scope: SCOPE, expandLevel });
-    if (trace !== undefined) this.#trace ??= openTrace(trace, this.#resource, this.#native, warn);
+    if (trace !== undefined) this.#trace ??= openTrace(trace, this.#resource, this.#native, this.#told);
     const sides = { spans: { records, sink: this.#sink, destination: DESTINATION }, trace: this.#trace };
     this.#reader = makeReader(this.#native, new LiveSource(this.#native), sides, {
       environment: this.#environment,

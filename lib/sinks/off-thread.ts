@@ -152,7 +152,8 @@ export class OffThreadDelivery implements Delivery {
   }
 
   #followOutage(message: Extract<FromWorker, { type: 'failure' | 'recovery' }>): void {
-    if (message.type === 'failure' && message.lostSpans === 0) this.#postponedAt = performance.now();
+    const isPostponed = message.type === 'failure' && message.lostSpans === 0;
+    if (isPostponed && message.destination === this.#otlp?.endpoint) this.#postponedAt = performance.now();
     if (message.type === 'failure') failureDiagnosed(message);
     else recoveryDiagnosed(message);
   }

@@ -12,6 +12,7 @@ import type { Native } from '../native';
 import type { SegmentSource } from '../segment/source';
 import { type RecordOptions, RecordPipeline } from '../spans/record-pipeline';
 import { Drain, type DrainOptions, type ReaderLoop } from './drain';
+import type { EpisodeOptions } from './episode';
 import { FileSink, type RoomySink } from './file-sink';
 import { TraceFile } from './trace-file';
 import { unreadLanes } from './unread';
@@ -48,14 +49,14 @@ export interface Reader {
   shutdown(timeoutMillis?: number): Promise<void>;
 }
 
-/** Opens nothing yet. `warn` as for what reads. */
+/** Opens nothing yet. `told`: of what becomes of writing. */
 export function openTrace(
   { path, worker }: TraceOrder,
   resource: Resource,
   native: Pick<Native, 'firstTo'>,
-  warn: (message: string) => void,
+  told: Omit<EpisodeOptions, 'destination'>,
 ): TraceSide {
-  const file = new TraceFile({ path, isNew: native.firstTo(`trace file ${path}`), warn });
+  const file = new TraceFile({ path, isNew: native.firstTo(`trace file ${path}`), ...told });
   return { file, processName: processName(describeRanks(worker.label, worker), resource) };
 }
 

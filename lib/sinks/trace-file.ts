@@ -15,14 +15,12 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { Episode } from './episode';
+import { Episode, type EpisodeOptions } from './episode';
 
-export interface TraceFileOptions {
+export interface TraceFileOptions extends Omit<EpisodeOptions, 'destination'> {
   readonly path: string;
   /** No reader of this process has written the file before: what bears its name is of another run and is replaced. */
   readonly isNew: boolean;
-  /** One line when writing begins to fail and one when it succeeds again. */
-  readonly warn: (message: string) => void;
 }
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NONBLOCK, O_WRONLY } = constants;
@@ -41,10 +39,10 @@ export class TraceFile {
   /** The file was made, and taken away. */
   #isGone = false;
 
-  constructor({ path, isNew, warn }: TraceFileOptions) {
+  constructor({ path, isNew, ...told }: TraceFileOptions) {
     this.#path = path;
     this.#mayReplace = isNew;
-    this.#episode = new Episode({ destination: path, warn });
+    this.#episode = new Episode({ destination: path, ...told });
   }
 
   /**

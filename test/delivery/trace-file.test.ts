@@ -47,6 +47,7 @@ interface Stats {
   readonly inRing: number;
   readonly exported: number;
   readonly rssMebibytes: number;
+  readonly outages: readonly string[];
   readonly lost: Readonly<Record<string, number>>;
   readonly reader: {
     readonly delivered: number;
@@ -246,6 +247,7 @@ describe('a trace file that cannot be written', () => {
     expectBalanced(stats);
     expect(slices.filter(({ name }) => name === 'outer' || name === 'inner')).toHaveLength(stats.reader.delivered);
     expect(stats.reader.delivered).toBeGreaterThanOrEqual(70);
+    expect(stats.outages).toEqual([`begin ${GPUSPAN_FILE}`, `end ${GPUSPAN_FILE}`]);
     expect(ended.stderr).toMatch(/gpuspan: export to \S+ succeeds again; \d+ spans were lost/);
     expect(ended.stderr.match(/gpuspan: /g)).toHaveLength(2);
   });

@@ -4,6 +4,7 @@
 // five slices with one inside each; `exporter` and `silent-exporter` (first): into an exporter object of the application's,
 // which answers at once or never.
 const { spawnSync } = require('node:child_process');
+const { subscribe } = require('node:diagnostics_channel');
 const { closeSync, mkdirSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } = require('node:fs');
 const { recordRequests, startTracing } = require('./record.cjs');
 
@@ -19,6 +20,7 @@ const exporters = {
 let exported = 0;
 let tracer;
 let rssMebibytes = 0;
+const outages = [];
 
 /** Leaves no room on the file system. */
 function fill(path) {
@@ -73,8 +75,11 @@ async function main(args) {
   tracer = startTracing(
     exporter === undefined ? {} : { exporter: { export: exporter, shutdown: async () => undefined } },
   );
+  for (const name of ['begin', 'end']) {
+    subscribe(`gpuspan:outage:${name}`, ({ destination }) => outages.push(`${name} ${destination}`));
+  }
   // After the tracer's own handler.
-  process.on('exit', () => writeSync(1, `${JSON.stringify({ ...tracer.stats(), exported, rssMebibytes })}\n`));
+  process.on('exit', () => writeSync(1, `${JSON.stringify({ ...tracer.stats(), exported, rssMebibytes, outages })}\n`));
   for (const step of exporter === undefined ? args : args.slice(1)) {
     const [name, value] = step.split('=');
     await steps[name](value);
