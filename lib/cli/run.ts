@@ -63,9 +63,12 @@ function addReport(program: Command, streams: Streams, done: Done): void {
   subcommand(
     program,
     'report',
-    'what the spans in files of OTLP JSON say: stages, batches, GPU, slowest requests, losses',
+    'what the spans in files of OTLP JSON or in traces say: stages, batches, GPU, slowest requests, losses',
   )
-    .argument('<file...>', "OTLP JSON, as the Collector's file exporter writes it, of any size")
+    .argument(
+      '<file...>',
+      "OTLP JSON, as the Collector's file exporter writes it, or gpuspan's Perfetto traces, of any size",
+    )
     .addOption(new Option('--json', 'print the report as JSON').conflicts('html'))
     .option('--html <file>', 'write it as one HTML file that needs no network; - for standard output')
     .option('--slowest <n>', 'show so many of the slowest requests whole', wholeNumber(0, 1000), 5)

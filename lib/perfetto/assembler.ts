@@ -13,6 +13,7 @@ import type { Snapshot } from '../segment/snapshots';
 import type { BatchMembers } from '../spans/batch-members';
 import type { RecordClock } from '../spans/record-clock';
 import type { RecordAssembler, RecordParts } from '../spans/record-pipeline';
+import { WorkerDescriptions } from '../spans/worker-attributes';
 import { toWords } from '../timeline/scale';
 import { ArgumentWriter } from './arguments';
 import { GpuArguments } from './gpu-arguments';
@@ -30,12 +31,16 @@ export interface TraceOptions {
   /** Name of the process's group, such as `service DecodeWorker tp0`. */
   readonly processName: string;
   readonly pid: number;
+  /** Of the Resource: an instant on a track of the process's says them. */
+  readonly resource?: Readonly<Record<string, unknown>>;
 }
 
 /** Told apart from the flows between first-level slices, which have the earlier slice's id. */
 const LAUNCH_FLOW = 0x4750_5531;
 const SECOND_NANOS = 1_000_000_000n;
 const SNAPSHOT_INTERVAL_NANOS = SECOND_NANOS;
+/** Where the track with the resource lies in its process: last. */
+const RESOURCE_RANK = 30_000;
 const STATUS_ERROR = 2;
 
 export class TraceAssembler implements RecordAssembler<Buffer> {
@@ -48,8 +53,10 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
   private readonly recorded: RecordArguments;
   private readonly gpu: GpuArguments;
   private readonly payload: Payload;
+  private readonly process: Track;
   private readonly tracks: ProcessTracks;
   private readonly stays: StayStarts;
+  private readonly workers: WorkerDescriptions;
   private readonly start = new Uint32Array(2);
   private readonly end = new Uint32Array(2);
   private readonly moment = new Uint32Array(2);
@@ -59,8 +66,15 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
   private snapshot: Snapshot | undefined;
   private writtenSnapshot: Snapshot | undefined;
   private snapshotIsDue = false;
+  private resourceTrack: Track | undefined;
+  private resourceIsDue: boolean;
+  /** By how many ns the open slice is drawn too early. */
+  private shift = 0;
 
-  constructor({ ring, clock, dictionary, members, owners }: RecordParts, options: TraceOptions) {
+  constructor(
+    { ring, clock, dictionary, members, owners }: RecordParts,
+    private readonly options: TraceOptions,
+  ) {
     this.ring = ring;
     this.clock = clock;
     this.members = members;
@@ -70,10 +84,14 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
     this.recorded = new RecordArguments(ring, this.names, this.values);
     this.gpu = new GpuArguments(ring, clock, this.names, this.values);
     this.payload = new Payload(ring, dictionary);
-    const process = this.writer.track({ name: options.processName, process: { pid: options.pid } });
+    this.process = this.writer.track({ name: options.processName, process: { pid: options.pid } });
+    this.resourceIsDue = options.resource !== undefined;
+    this.workers = new WorkerDescriptions(dictionary);
     const tell = (track: Track, time: number, value: number): void => this.tellCounter(track, time, value);
     this.stays = new StayStarts(ring, owners, (low, high) => this.timeOf(low, high));
-    this.tracks = new ProcessTracks(this.writer, process, dictionary, tell, (lane, key) => this.stays.find(lane, key));
+    this.tracks = new ProcessTracks(this.writer, this.process, dictionary, tell, (lane, key) =>
+      this.stays.find(lane, key),
+    );
   }
 
   assemble(lane: LaneCursor): number {
@@ -83,11 +101,12 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
     this.clock.putStart(this.start);
     this.clock.putEnd(this.start, this.end);
     if (this.originHigh === undefined) this.setOrigin();
+    if (this.resourceIsDue) this.tellResource();
     if (kind === KIND.gpuSlice || kind === KIND.batchGpuSlice) return this.gpuSlice() ? 1 : 0;
     const worker = this.tracks.worker(lane);
     if (kind === KIND.hostSlice) this.hostSlice(worker);
     else if (kind === KIND.batchSlice) this.batchSlice(worker);
-    else this.owner(worker);
+    else this.owner(worker, lane);
     return 1;
   }
 
@@ -111,6 +130,7 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
   /** What was taken did not reach the file: what comes from now on explains itself. */
   restart(): void {
     this.writer.restart();
+    this.resourceIsDue = this.options.resource !== undefined;
     this.snapshotIsDue = this.snapshot !== undefined;
   }
 
@@ -119,6 +139,12 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
     this.writtenSnapshot = this.snapshot;
     this.snapshotIsDue = false;
     this.writer.clockSnapshot({ realtime, monotonic, boottime: monotonic + boottimeOffset });
+  }
+
+  private tellResource(): void {
+    this.resourceIsDue = false;
+    this.resourceTrack ??= this.writer.track({ name: 'resource', parent: this.process, rank: RESOURCE_RANK });
+    this.instant(this.resourceTrack, this.start, this.writer.names.event('resource'), this.options.resource ?? {});
   }
 
   private hostSlice(worker: WorkerTracks): void {
@@ -167,7 +193,7 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
     return true;
   }
 
-  private owner(worker: WorkerTracks): void {
+  private owner(worker: WorkerTracks, lane: LaneCursor): void {
     const { kind } = this.ring;
     const key = this.traceKey();
     const start = this.time(this.start);
@@ -180,6 +206,7 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
     this.ownFlows();
     if (kind === KIND.batch) this.batchArguments();
     else this.requestArguments();
+    if (kind === KIND.worker) this.workerArguments(worker, lane);
     this.finishSlice(begun);
     lanes.leave(key);
     this.count(worker, lanes.present);
@@ -207,8 +234,20 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
     const { words, base, bytes, flags } = this.ring;
     const trace = (base + SLOT_WORD.traceId) * 4;
     this.values.text(this.names.own('trace_id'), bytes.toString('hex', trace, trace + 16));
+    const parent = (base + SLOT_WORD.parentSpanId) * 4;
+    if ((words[base + SLOT_WORD.parentSpanId]! | words[base + SLOT_WORD.parentSpanId + 1]!) !== 0) {
+      this.values.text(this.names.own('parent_span_id'), bytes.toString('hex', parent, parent + 8));
+    }
     this.values.number(this.names.own('gpuspan.request.level'), (words[base + SLOT_WORD.tail]! >>> 16) & 0xff);
     if ((flags & FLAG.expired) !== 0) this.values.bool(this.names.own('gpuspan.expired'), true);
+  }
+
+  private workerArguments(worker: WorkerTracks, lane: LaneCursor): void {
+    const attributes = this.workers.of(lane).attributes;
+    this.values.text(this.names.own('gpuspan.worker.label'), worker.name);
+    for (const key of Object.keys(attributes)) {
+      if (key !== 'gpuspan.worker.label') this.values.value(this.names.own(key), attributes[key]);
+    }
   }
 
   // The slice's begin, up to its name.
@@ -216,6 +255,7 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
     nested.place(this.time(this.start), this.time(this.end));
     const { track, shift } = nested;
     const { start } = this;
+    this.shift = shift;
     if (shift === 0) this.writer.open(EVENT.begin, track, start[0]!, start[1]!);
     else {
       const low = start[0]! - shift;
@@ -228,6 +268,7 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
   private finishSlice(track: Track): void {
     const { recorded, writer, end } = this;
     recorded.write();
+    if (this.shift !== 0) this.values.number(this.names.own('gpuspan.drawn_early_ns'), this.shift);
     const isNoted = recorded.hasMore || recorded.broken || (this.ring.flags & NOTED) !== 0;
     if (isNoted) this.noteMore();
     writer.close();

@@ -33,10 +33,11 @@ export interface TraceOrder {
   readonly worker: Ranks & { readonly label: string };
 }
 
-/** A file, and the name of the process in it. */
+/** A file, and what it says of the process. */
 export interface TraceSide {
   readonly file: TraceFile;
   readonly processName: string;
+  readonly resource: Resource['attributes'];
 }
 
 export interface Reader {
@@ -57,7 +58,8 @@ export function openTrace(
   told: Omit<EpisodeOptions, 'destination'>,
 ): TraceSide {
   const file = new TraceFile({ path, isNew: native.firstTo(`trace file ${path}`), ...told });
-  return { file, processName: processName(describeRanks(worker.label, worker), resource) };
+  const name = processName(describeRanks(worker.label, worker), resource);
+  return { file, processName: name, resource: resource.attributes };
 }
 
 /** With a span side, a trace side, or both. */
@@ -74,7 +76,8 @@ export function makeReader<Spans>(
     const drain = new Drain(native, new RecordPipeline(source, records), sink, drainOptions);
     return { drain, hurry, finish: () => undefined, shutdown: (timeoutMillis) => sink.shutdown(timeoutMillis) };
   }
-  const traceOptions = { identity: newIdentity(), processName: trace.processName, pid: process.pid };
+  const { processName: name, resource } = trace;
+  const traceOptions = { identity: newIdentity(), processName: name, pid: process.pid, resource };
   const pipeline = new TracePipeline<Spans>(source, traceOptions, spans?.records);
   const destination = spans?.destination ?? '';
   const sink = new FileSink({ file: trace.file, pipeline, beside: spans?.sink, destination, warn: options.warn });

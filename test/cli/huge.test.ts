@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A gigabyte of spans through the command line, in a process with a small heap: what it needs does not grow with the file.
+// A gigabyte of spans through the command line, to a trace and to reports of both, in a process with a small heap: what it
+// needs does not grow with the file.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,10 +48,10 @@ describe('a file of a gigabyte', () => {
     PATIENCE_MILLIS,
   );
 
-  it(
-    'is reported in bounded memory',
-    () => {
-      const { stdout, peakKib } = gpuspanWithin('report', '--json', file('spans.jsonl'));
+  it.each(['spans.jsonl', 'out.pftrace'])(
+    'is reported in bounded memory, %s',
+    (name) => {
+      const { stdout, peakKib } = gpuspanWithin('report', '--json', file(name));
       expect(JSON.parse(stdout)).toMatchObject({ spans });
       expect(peakKib).toBeLessThan(MOST_KIB);
     },

@@ -32,7 +32,8 @@ function byId<T extends { readonly id: number }>(all: readonly T[]): T[] {
   return all.toSorted((a, b) => a.id - b.id);
 }
 
-const LEFT_OUT = ['trace_id', 'gpuspan.request.level', 'gpuspan.batch.size'];
+const LEFT_OUT =
+  /^(trace_id|parent_span_id|thread\.id|gpuspan\.(request\.level|batch\.size|worker\..*|drawn_early_ns))$/;
 
 function shownSlices(shown: View): Omit<Expected, 'place' | 'worker'>[] {
   return byId(
@@ -43,7 +44,7 @@ function shownSlices(shown: View): Omit<Expected, 'place' | 'worker'>[] {
       start: slice.start,
       end: slice.end,
       parent: slice.parent === undefined ? undefined : idOf(slice.parent),
-      args: Object.fromEntries(Object.entries(slice.args).filter(([name]) => !LEFT_OUT.includes(name))),
+      args: Object.fromEntries(Object.entries(slice.args).filter(([name]) => !LEFT_OUT.test(name))),
     })),
   );
 }

@@ -10,7 +10,8 @@ import { copyFields } from './copy-fields';
 
 /** Of the whole trace. What would need more is not drawn as slices. */
 export const MAX_TRACKS = 100_000;
-const RANK_RESOURCE = 0;
+/** Behind all others of a process. */
+const RANK_RESOURCE = 30_000;
 
 export class Tracks {
   readonly #writer: TraceWriter;

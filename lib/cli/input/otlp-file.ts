@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads a file of OTLP JSON in bounded memory and accounts for what was wrong with it. Called by `gpuspan report`,
-// twice a file: first for everything, then for the requests it shows.
+// Reads a file of spans, OTLP JSON or a Perfetto trace of gpuspan's, in bounded memory and accounts for what was wrong with
+// it. Called by `gpuspan convert`, and by `gpuspan report` twice a file: first for everything, then for the requests it shows.
 import { type FileHandle, open } from 'node:fs/promises';
 import type { ReceivedSpan } from '../../testing/otlp-json';
 import { CommandError, EXIT } from '../exit-codes';
 import { OtlpText } from './otlp-text';
+import { looksLikeTrace, PerfettoTrace } from './perfetto-trace';
 
 const CHUNK_BYTES = 1024 * 1024;
 const MAX_NOTES = 5;
@@ -34,31 +35,43 @@ export interface ReadOptions {
 /** @throws CommandError `EXIT.input` when the file cannot be read. */
 export async function readOtlpFile(path: string, { onSpan, onProgress }: ReadOptions): Promise<FileAccount> {
   const account: FileAccount = { path, bytes: 0, spans: 0, badSpans: 0, badLines: 0, truncated: false, notes: [] };
-  const text = new OtlpText({
-    span: (span) => {
-      account.spans++;
-      onSpan(span);
-    },
-    badSpan: () => account.badSpans++,
-    badLine: (number, problem) => {
-      account.badLines++;
-      if (account.notes.length < MAX_NOTES) account.notes.push(`line ${number}: ${problem}`);
-    },
-    truncated: () => (account.truncated = true),
-  });
+  let reader: OtlpText | PerfettoTrace | undefined;
   const file = await openFile(path);
   try {
     await readAll(file, path, (chunk, size) => {
-      if (account.bytes === 0) refuseBinary(path, chunk);
+      reader ??= readerFor(path, chunk, account, onSpan);
       account.bytes += chunk.length;
-      text.write(chunk);
+      reader.write(chunk);
       onProgress?.(account.bytes, size);
     });
   } finally {
     await file.close();
   }
-  text.end();
+  reader?.end();
   return account;
+}
+
+/** By what the file begins with, not by its name. */
+function readerFor(path: string, beginning: Buffer, account: FileAccount, onSpan: ReadOptions['onSpan']) {
+  const note = (problem: string): void => {
+    if (account.notes.length < MAX_NOTES) account.notes.push(problem);
+  };
+  const sink = {
+    span: (span: ReceivedSpan) => {
+      account.spans++;
+      onSpan(span);
+    },
+    badSpan: () => account.badSpans++,
+    badLine: (number: number, problem: string) => {
+      account.badLines++;
+      note(`line ${number}: ${problem}`);
+    },
+    truncated: () => (account.truncated = true),
+    note,
+  };
+  if (looksLikeTrace(beginning)) return new PerfettoTrace(sink);
+  refuseBinary(path, beginning);
+  return new OtlpText(sink);
 }
 
 async function openFile(path: string): Promise<FileHandle> {
@@ -87,6 +100,8 @@ async function readAll(file: FileHandle, path: string, take: (chunk: Buffer, siz
 
 function refuseBinary(path: string, chunk: Buffer): void {
   const compressed = chunk[0] === 0x1f && chunk[1] === 0x8b;
-  const hint = compressed ? 'is compressed: unpack it first, for example with gunzip -k' : 'is not OTLP JSON';
+  const hint = compressed
+    ? 'is compressed: unpack it first, for example with gunzip -k'
+    : 'is neither OTLP JSON nor a Perfetto trace';
   if (compressed || chunk.subarray(0, 512).includes(0)) throw new CommandError(EXIT.input, `${path} ${hint}`);
 }

@@ -16,6 +16,11 @@ export type SpanKind =
   | 'copy';
 
 const SDK = 'gpuspan';
+/**
+ * Attribute of a batch's slices from a trace that has no copies of them for the members: how many members they count for.
+ * Given by the reader of Perfetto traces; no span has it.
+ */
+export const BATCH_MEMBERS = 'gpuspan.batch.members';
 
 export function kindOf(span: ReceivedSpan): SpanKind {
   const { attributes } = span;

@@ -3,7 +3,7 @@
 // What `gpuspan report` and `gpuspan receive` say of spans: filled span by span, in any order, in bounded memory.
 // Nothing is kept of a span but counts, except one row for each of the slowest requests. Pure.
 import type { ReceivedSpan } from '../../testing/otlp-json';
-import { isGpuSlice, kindOf, numberOf, serviceOf, textOf } from './classify';
+import { BATCH_MEMBERS, isGpuSlice, kindOf, numberOf, serviceOf, textOf } from './classify';
 import { type GpuSummary, GpuStreams } from './gpu-streams';
 import { type Distribution, Histogram, type Quantiles } from './histogram';
 import { type Chosen, ChosenRequests } from './chosen-requests';
@@ -135,8 +135,9 @@ export class Summary {
    */
   addAgain(span: ReceivedSpan): void {
     const kind = kindOf(span);
-    const inRequest = kind === 'copy' || (kind === 'slice' && !this.#batchTraces.has(span.traceId));
-    if (inRequest) this.#stages.addInRequest(span, durationOf(span));
+    const isBatch = kind === 'slice' && this.#batchTraces.has(span.traceId);
+    const times = isBatch ? (numberOf(span, BATCH_MEMBERS) ?? 0) : kind === 'copy' || kind === 'slice' ? 1 : 0;
+    if (times > 0) this.#stages.addInRequest(span, times * durationOf(span));
   }
 
   result(): SummaryData {
