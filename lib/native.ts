@@ -240,6 +240,8 @@ export interface Native {
   advance(lane: number, low: number, high: number, slices: number, owners: number): boolean;
   /** delivered, held, owners delivered, then lost by ReaderLoss (READER_LOSS_SLOTS), then owners lost. */
   publishReader(account: Float64Array): void;
+  /** The calling thread gives way to the application's. False where the kernel refuses. */
+  background(): boolean;
   flushRequest(): number;
   flushRequested(): number;
   flushDone(ticket: number): void;

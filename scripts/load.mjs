@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { findPeerRate, runPairs, startReceiver } from '../bench/load/run.mjs';
+import { lossesOf, runOnce, runPairs, runPeer, startReceiver } from '../bench/load/run.mjs';
 import { SetupError } from './toolchain.mjs';
 
 const USAGE = `usage: npm run load -- [--rate R] [--seconds S] [--pairs N] [--peer otel|none] [--json FILE]
@@ -63,8 +63,9 @@ async function main() {
       ...(await runPairs(receiver, 'gpuspan', rate, seconds, pairs, say)),
     };
     if (values.peer === 'otel') {
-      const highest = await findPeerRate(receiver, rate, say);
-      result.peer = await runPairs(receiver, 'otel', highest, seconds, pairs, say);
+      result.peer = await runPeer(receiver, rate, seconds, pairs, say);
+      const same = await runOnce(receiver, 'otel', rate, seconds);
+      result.peerAtSameRate = { rate, offered: same.offered, delivered: same.delivered, lost: lossesOf([same]) };
     }
     console.log(JSON.stringify(result, null, 2));
     if (values.json)

@@ -2,25 +2,42 @@
 //
 // The application under load, in a process of its own: a scripted workload of requests with ten slices each, at a steady
 // rate, with nothing, gpuspan or OpenTelemetry's SDK recording. Run by run.mjs; tells its parent what it cost.
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 const [, , mode, rateText, secondsText] = process.argv;
 const RATE = Number(rateText);
 const SECONDS = Number(secondsText);
-const SLICES = 10;
+/**
+ * What a request of a text model does: six stages that say how many tokens they had, and 44 steps of decoding, of which
+ * every eleventh does.
+ */
+const SCRIPT = [
+  ...['tokenize', 'queue_wait', 'prefill', 'sample', 'detokenize', 'stream_write'].map((name) => ({
+    name,
+    tells: true,
+  })),
+  ...Array.from({ length: 44 }, (_, step) => ({ name: 'decode_step', tells: step % 11 === 0 })),
+];
+const SLICES = SCRIPT.length;
 /** A steady rate in steps of the timers' own resolution. */
 const TICK_MILLIS = 1;
-/** Requests before it counts, so that everything is compiled; in rounds that a BatchSpanProcessor's queue takes. */
-const WARM_UP = { rounds: 4, requests: 50 };
-/** Work of the application itself, about as much as a step of a scheduler takes. */
-const WORK = 200;
+/** First requests, in rounds that a BatchSpanProcessor's queue takes: slow ones, at which it would drop at once. */
+const FIRST = { rounds: 4, requests: 50 };
+/** Then at the rate, before it counts: until everything is compiled, here and in the threads behind. */
+const WARM_UP_SECONDS = 2;
 
 const recorders = { off: recordNothing, gpuspan: recordGpuspan, otel: recordOtel };
+/**
+ * Work of the application itself: a search that finds nothing, in native code, because what a loop of JavaScript costs
+ * depends on what the compiler makes of its surroundings.
+ */
+const TEXT = Buffer.alloc(8192);
 let sink = 0;
 
 function work() {
-  for (let i = 0; i < WORK; i++) sink = (sink * 31 + i) | 0;
+  sink += TEXT.indexOf(0xff);
 }
 
 function recordNothing() {
@@ -35,18 +52,19 @@ function recordNothing() {
 
 async function recordGpuspan() {
   const { defineStages, start } = await import('gpuspan');
-  const names = Array.from({ length: SLICES }, (_, index) => [`step_${index}`, { level: 1 }]);
-  const stages = Object.values(defineStages('load', Object.fromEntries(names)));
+  const stages = defineStages('load', Object.fromEntries(SCRIPT.map(({ name }) => [name, { level: 1 }])));
+  const script = SCRIPT.map(({ name, tells }) => ({ stage: stages[name], tells }));
   const tracer = start({ serviceName: 'load', device: 'none' });
   if (!tracer.enabled) throw new Error(tracer.reason);
   let id = 0;
   return {
     request: () => {
       const request = tracer.request({ id: `r${id++}` });
-      for (const stage of stages) {
+      for (const { stage, tells } of script) {
         const token = request.begin(stage);
         work();
-        request.end(token, { tokens: id });
+        if (tells) request.end(token, { tokens: id });
+        else request.end(token);
       }
       request.finish();
     },
@@ -66,16 +84,15 @@ async function recordOtel() {
   const { ROOT_CONTEXT, trace } = await import('@opentelemetry/api');
   const provider = new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())] });
   const tracer = provider.getTracer('load');
-  const names = Array.from({ length: SLICES }, (_, index) => `step_${index}`);
   let id = 0;
   return {
     request: () => {
       const root = tracer.startSpan('request', { attributes: { rid: `r${id++}` } }, ROOT_CONTEXT);
       const context = trace.setSpan(ROOT_CONTEXT, root);
-      for (const name of names) {
+      for (const { name, tells } of SCRIPT) {
         const span = tracer.startSpan(name, undefined, context);
         work();
-        span.setAttribute('tokens', id);
+        if (tells) span.setAttribute('tokens', id);
         span.end();
       }
       root.end();
@@ -95,37 +112,47 @@ function threadNanos() {
 }
 
 const { request, flush, finish } = await recorders[mode]();
-for (let round = 0; round < WARM_UP.rounds; round++) {
-  for (let i = 0; i < WARM_UP.requests; i++) request();
+
+/** Requests at the rate for so long; how many. */
+async function drive(seconds) {
+  const millis = seconds * 1000;
+  const started = performance.now();
+  let requests = 0;
+  await new Promise((resolve) => {
+    const timer = setInterval(() => {
+      const elapsed = Math.min(performance.now() - started, millis);
+      const due = Math.floor((elapsed * RATE) / 1000 / SLICES);
+      while (requests < due) {
+        request();
+        requests++;
+      }
+      if (elapsed < millis) return;
+      clearInterval(timer);
+      resolve();
+    }, TICK_MILLIS);
+  });
+  return requests;
+}
+
+for (let round = 0; round < FIRST.rounds; round++) {
+  for (let i = 0; i < FIRST.requests; i++) request();
   await flush();
 }
-const warmUp = WARM_UP.rounds * WARM_UP.requests;
+await drive(WARM_UP_SECONDS);
+await flush();
+// The parent forgets what has arrived so far.
+process.send('warm');
+await once(process, 'message');
+
 const delay = monitorEventLoopDelay({ resolution: TICK_MILLIS });
 delay.enable();
 const before = threadNanos();
-const started = performance.now();
-let requests = 0;
-
-await new Promise((resolve) => {
-  const timer = setInterval(() => {
-    const elapsed = Math.min(performance.now() - started, SECONDS * 1000);
-    const due = Math.floor((elapsed * RATE) / 1000 / SLICES);
-    while (requests < due) {
-      request();
-      requests++;
-    }
-    if (elapsed < SECONDS * 1000) return;
-    clearInterval(timer);
-    resolve();
-  }, TICK_MILLIS);
-});
+const requests = await drive(SECONDS);
 delay.disable();
 const lost = await finish();
 process.send({
   slices: requests * SLICES,
-  // To be taken off what arrived.
-  warmUp: warmUp * SLICES,
-  requests: requests + warmUp,
+  requests,
   cpuNanos: threadNanos() - before,
   eventLoopP99Ms: delay.percentile(99) / 1e6,
   rssMaxMb: process.resourceUsage().maxRSS / 1024,

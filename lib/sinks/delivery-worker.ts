@@ -10,6 +10,7 @@ import { createOtlpExporter } from '../otel/transport';
 import { createResource, SCOPE } from '../otel/resource';
 import { LiveSource } from '../segment/live-source';
 import { otlpRecords } from '../otlp/pipeline';
+import { MAX_REQUEST_SPANS } from '../otlp/requests';
 import { spanRecords } from '../spans/pipeline';
 import type { DeliveryOrder, FromWorker, ToWorker } from './delivery-protocol';
 import type { Failure, Recovery } from './episode';
@@ -35,6 +36,7 @@ function deliver(order: DeliveryOrder): void {
   const loaded = loadNative();
   if ('reason' in loaded) throw new Error(loaded.reason);
   const { native } = loaded;
+  native.background(); // a kernel that refuses leaves this thread as any other
   if (!native.leaseTransfer(order.parentEnvironment, native.environment())) process.exit(0); // another one reads by now
   const reader = makeOrdered(order, native);
   parentPort?.on('message', ({ type }: ToWorker) => {
@@ -70,8 +72,8 @@ function makeOrdered({ otlp, trace: traceOrder, ...order }: DeliveryOrder, nativ
   const sinkOptions = { destination, ...told };
   const spans = { resource, scope: SCOPE, expandLevel: order.expandLevel };
   if (exporter.takes === 'bytes') {
-    const sink = new RequestSink(exporter.exporter, sinkOptions);
-    return makeReader(native, source, { spans: { records: otlpRecords(spans), sink, destination }, trace }, options);
+    const side = { records: otlpRecords(spans), sink: new RequestSink(exporter.exporter, sinkOptions), destination };
+    return makeReader(native, source, { spans: side, trace }, { ...options, spansPerRead: MAX_REQUEST_SPANS });
   }
   const sink = new ExporterSink(exporter.exporter, sinkOptions);
   return makeReader(native, source, { spans: { records: spanRecords(spans), sink, destination }, trace }, options);

@@ -19,6 +19,8 @@ export type DrainNative = Pick<
 export interface DrainOptions {
   /** The environment that holds the lease. */
   readonly environment: number;
+  /** Spans a read, a few more at most. Default 512, which an application's own thread bears. */
+  readonly spansPerRead?: number;
   /** Ends of what is published now, by lane; see unread.ts. */
   readonly unread: () => ReadonlyMap<number, Position>;
   /** Called once if another environment holds the lease: this Drain has stopped and reads nothing more. */
@@ -33,7 +35,7 @@ interface Outcome {
   readonly more: boolean;
 }
 
-const MAX_SPANS_PER_READ = 512;
+const SPANS_PER_READ = 512;
 const READS_PER_TURN = 4;
 // Between turns while little arrives. The shortest bounds the delay of a burst that fills a ring, the longest
 // is what an idle process pays, and makes exports of a quiet one a few a second instead of one a request.
@@ -51,6 +53,7 @@ export class Drain<Spans> {
   readonly #pipeline: Pick<RecordPipeline<Spans>, 'read'>;
   readonly #sink: Sink<Spans>;
   readonly #options: DrainOptions;
+  readonly #spansPerRead: number;
   readonly #ledger: Ledger;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
@@ -73,6 +76,7 @@ export class Drain<Spans> {
     this.#pipeline = pipeline;
     this.#sink = sink;
     this.#options = options;
+    this.#spansPerRead = options.spansPerRead ?? SPANS_PER_READ;
     this.#ledger = new Ledger(native);
   }
 
@@ -151,7 +155,7 @@ export class Drain<Spans> {
     let spans = 0;
     for (let reads = 0; reads < READS_PER_TURN; reads++) {
       if (this.#stopped || !this.#sink.ready) return { spans, more: false };
-      const batch = this.#pipeline.read(MAX_SPANS_PER_READ);
+      const batch = this.#pipeline.read(this.#spansPerRead);
       this.#goal?.noteRead(batch);
       if (batch === undefined) return { spans, more: false };
       spans += batch.spanCount;
@@ -179,7 +183,7 @@ export class Drain<Spans> {
       this.wake();
       return;
     }
-    const busy = spans >= MAX_SPANS_PER_READ / 8 || this.#goal !== undefined;
+    const busy = spans >= SPANS_PER_READ / 8 || this.#goal !== undefined;
     this.#intervalMillis = busy ? MIN_INTERVAL_MILLIS : Math.min(this.#intervalMillis * 2, MAX_INTERVAL_MILLIS);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.turn(), this.#intervalMillis);

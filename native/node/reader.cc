@@ -2,6 +2,7 @@
 //
 // The reader's side from JavaScript: lease, copies out of the segment, positions, the flush hand-shake. Called by the
 // delivery worker or an inline drain, never on a record path. Without a segment everything answers "nothing there".
+#include "../process/background.h"
 #include "arguments.h"
 
 namespace gpuspan {
@@ -122,6 +123,10 @@ Napi::Value publish_reader(const Napi::CallbackInfo& call, Environment&) {
   return call.Env().Undefined();
 }
 
+Napi::Value background(const Napi::CallbackInfo& call, Environment&) {
+  return Napi::Boolean::New(call.Env(), run_in_background());
+}
+
 Napi::Value flush_request(const Napi::CallbackInfo& call, Environment&) {
   Segment* segment = Process::get().segment();
   return Napi::Number::New(call.Env(), segment == nullptr ? 0 : segment->request_flush());
@@ -167,6 +172,7 @@ constexpr Binding kBindings[] = {
     {"snapshot", setup<snapshot>},
     {"advance", setup<advance>},
     {"publishReader", setup<publish_reader>},
+    {"background", setup<background>},
     {"flushRequest", setup<flush_request>},
     {"flushRequested", setup<flush_requested>},
     {"flushDone", setup<flush_done>},

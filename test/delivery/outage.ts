@@ -14,8 +14,8 @@ import {
   type UnrulyHttp,
 } from './unruly-receiver';
 
-/** Small, so that an outage fills it. */
-const RING_SLOTS = 4_096;
+/** Small, so that an outage fills it, and room for a few requests. */
+const RING_SLOTS = 16_384;
 export const WAIT = { timeout: 60_000, interval: 20 };
 
 type Finished = Pick<TestContext, 'onTestFinished'>;

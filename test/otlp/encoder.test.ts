@@ -84,7 +84,7 @@ describe('the encoder', () => {
     TIMEOUT_MILLIS,
   );
 
-  test('closes a request at 512 spans, in the middle of a batch slice if need be', () => {
+  test('closes a request at 2,048 spans, in the middle of a batch slice if need be', () => {
     const members = Array.from({ length: 256 }, (_, index) => ({
       trace: (index + 1).toString(16).padStart(32, '0'),
       worker: BigInt(index + 1),
@@ -92,9 +92,9 @@ describe('the encoder', () => {
       level: 2,
     }));
     const one = { kind: Kind.batchSlice, stage: 1, batch: { lane: 0, batch: 1, generation: 7 } };
-    const records = Array.from({ length: 5 }, (_, index) => ({ ...one, span: BigInt(index + 1) }));
+    const records = Array.from({ length: 17 }, (_, index) => ({ ...one, span: BigInt(index + 1) }));
     const made = encode(build(records, members));
-    expect(made.map(({ spanCount }) => spanCount)).toEqual([512, 512, 261]);
+    expect(made.map(({ spanCount }) => spanCount)).toEqual([2048, 2048, 273]);
     const spans = made.flatMap(({ bytes }) => spansOf(decodeRequest(bytes)));
     const whole = spansOf(decodeRequest(official(build(records, members))));
     expect(spans).toEqual(whole);

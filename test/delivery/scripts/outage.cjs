@@ -4,7 +4,7 @@
 // to. `flood` records in bursts of half a ring, as fast as the thread may.
 const { recordRequests, startTracing } = require('./record.cjs');
 
-const SLICES_A_REQUEST = 2_000;
+const SLICES_A_REQUEST = 8_000;
 
 const tracer = startTracing();
 
