@@ -21,7 +21,7 @@ import type { ToldProcess } from './told-process';
 import { type GrpcAnswer, type HttpExchange, type Protocol, pauseOf, type Unruly } from './unruly-receiver';
 
 /** Their encoded spans would take 130 MB. */
-const FLOOD_SLICES = 500_000;
+const FLOOD_SLICES = 520_000;
 const MEMORY_MIB = 64;
 // Each is a process with a delivery worker.
 vi.setConfig({ maxConcurrency: 4, testTimeout: 120_000 });
