@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A report's page in headless Chromium, without a network, and what went wrong in it. Used by the tests of this folder.
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, type TestContext } from 'vitest';
+import { findChromium, launchOptions } from '../../scripts/chromium.mjs';
 import { gpuspan, temporaryFolder } from '../cli/otlp';
-
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
-
-function findChromium(): string | undefined {
-  const { CHROMIUM, PATH = '' } = process.env;
-  if (CHROMIUM !== undefined) return CHROMIUM;
-  return PATH.split(delimiter)
-    .flatMap((folder) => NAMES.map((name) => join(folder, name)))
-    .find((path) => existsSync(path));
-}
 
 export interface OpenPage {
   readonly page: Page;
@@ -29,8 +19,7 @@ let browser: Browser | undefined;
 export function useBrowser(): void {
   beforeAll(async () => {
     const executablePath = findChromium();
-    // Tests run as root in containers, where Chromium's own sandbox cannot be set up.
-    if (executablePath !== undefined) browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+    if (executablePath !== undefined) browser = await chromium.launch(launchOptions(executablePath));
   });
   afterAll(() => browser?.close());
 }

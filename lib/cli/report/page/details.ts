@@ -76,7 +76,7 @@ function spanRows(span: Span, { spans, goTo }: Looked): Row[] {
     return make('button', button, target.name);
   };
   const rows: readonly (readonly [Row[0], Row[1] | undefined])[] = [
-    ['Good to', span.bound === undefined ? undefined : `± ${nanos(span.bound)}`],
+    ['Bound', span.bound === undefined ? undefined : `± ${nanos(span.bound)}`],
     [
       'Launched',
       span.launch === undefined ? undefined : `${offset(span.launch)}, queued ${nanos(span.start - span.launch)}`,

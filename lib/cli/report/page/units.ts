@@ -29,6 +29,12 @@ export function offset(value: number): string {
   return `${value < 0 ? '−' : '+'}${units}.${rest.replace(/\B(?=(\d{3})+$)/g, '\u202f')}\u00a0${unit}`;
 }
 
+/** The same in short, for columns. */
+export function shortOffset(value: number): string {
+  const [unit, size] = Math.abs(value) < 1e6 ? (['µs', 1e3] as const) : (['ms', 1e6] as const);
+  return `${value < 0 ? '−' : '+'}${Math.abs(value / size).toFixed(3)}\u00a0${unit}`;
+}
+
 /** Epoch ns as a date and time in UTC, to the nanosecond. */
 export function moment(base: string, from: number): string {
   const at = BigInt(base) + BigInt(Math.round(from));

@@ -10,7 +10,7 @@ import { swatch } from './stage-table';
 import { Table } from './table';
 import type { Item } from './timeline/layout';
 import { Timeline } from './timeline/timeline';
-import { nanos, offset, percent, whole } from './units';
+import { nanos, offset, percent, shortOffset, whole } from './units';
 
 /** Of a request's duration, what is shown of the GPU streams before and after it. */
 const AROUND = 0.25;
@@ -174,10 +174,10 @@ export class Workbench {
         },
         {
           title: 'Start',
-          width: '122px',
+          width: '106px',
           isNumber: true,
           sortBy: ({ start }) => start,
-          show: ({ start }) => offset(start),
+          show: ({ start }) => shortOffset(start),
         },
         {
           title: 'Duration',
