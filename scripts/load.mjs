@@ -7,14 +7,15 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { lossesOf, runOnce, runPairs, runPeer, startReceiver } from '../bench/load/run.mjs';
+import { lossesOf, RING_SLOTS, runOnce, runPairs, runPeer, startReceiver } from '../bench/load/run.mjs';
 import { SetupError } from './toolchain.mjs';
 
-const USAGE = `usage: npm run load -- [--rate R] [--seconds S] [--pairs N] [--peer otel|none] [--json FILE]
+const USAGE = `usage: npm run load -- [--rate R] [--seconds S] [--pairs N] [--peer otel|none] [--sink S] [--json FILE]
   --rate R      slices a second (100000)
   --seconds S   of each run (10)
   --pairs N     times off, on, on, off (3)
   --peer P      otel: the SDK with BatchSpanProcessor and the OTLP exporter, at its highest rate without drops (otel)
+  --sink S      otlp: the receiver; null: every slice is encoded by the reader, and let go (otlp)
   --json FILE   the figures`;
 
 function integer(name, text, most) {
@@ -31,6 +32,7 @@ function parse() {
         seconds: { type: 'string', default: '10' },
         pairs: { type: 'string', default: '3' },
         peer: { type: 'string', default: 'otel' },
+        sink: { type: 'string', default: 'otlp' },
         json: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
@@ -53,6 +55,10 @@ async function main() {
   if (values.peer !== 'otel' && values.peer !== 'none') {
     throw new SetupError(`--peer must be otel or none, got ${JSON.stringify(values.peer)}\n${USAGE}`);
   }
+  if (values.sink !== 'otlp' && values.sink !== 'null') {
+    throw new SetupError(`--sink must be otlp or null, got ${JSON.stringify(values.sink)}\n${USAGE}`);
+  }
+  const mode = values.sink === 'null' ? 'null' : 'gpuspan';
   const say = (line) => process.stderr.write(`load: ${line}\n`);
   const receiver = await startReceiver();
   try {
@@ -60,7 +66,8 @@ async function main() {
     const result = {
       machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores`,
       node: process.versions.node,
-      ...(await runPairs(receiver, 'gpuspan', rate, seconds, pairs, say)),
+      ringSlots: RING_SLOTS[mode],
+      ...(await runPairs(receiver, mode, rate, seconds, pairs, say)),
     };
     if (values.peer === 'otel') {
       result.peer = await runPeer(receiver, rate, seconds, pairs, say);

@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Worker } from 'node:worker_threads';
 
 const [, , mode, rateText, secondsText] = process.argv;
 const RATE = Number(rateText);
@@ -28,12 +29,14 @@ const FIRST = { rounds: 4, requests: 50 };
 /** Then at the rate, before it counts: until everything is compiled, here and in the threads behind. */
 const WARM_UP_SECONDS = 2;
 
-const recorders = { off: recordNothing, gpuspan: recordGpuspan, otel: recordOtel };
+const recorders = { off: recordNothing, gpuspan: recordGpuspan, null: recordForNothing, otel: recordOtel };
 /**
  * Work of the application itself: a search that finds nothing, in native code, because what a loop of JavaScript costs
  * depends on what the compiler makes of its surroundings.
  */
 const TEXT = Buffer.alloc(8192);
+/** Of recorders that count nothing. */
+const NO_COUNTS = { lost: {}, settled: 0 };
 let sink = 0;
 
 function work() {
@@ -46,7 +49,8 @@ function recordNothing() {
       for (let i = 0; i < SLICES; i++) work();
     },
     flush: async () => {},
-    finish: async () => ({}),
+    counts: () => NO_COUNTS,
+    shutdown: async () => {},
   };
 }
 
@@ -69,11 +73,24 @@ async function recordGpuspan() {
       request.finish();
     },
     flush: () => tracer.flush(),
-    finish: async () => {
-      await tracer.flush();
+    counts: () => {
       const { lost, reader } = tracer.stats();
-      await tracer.shutdown();
-      return { ...lost, ...reader.lost };
+      return { lost: { ...lost, ...reader.lost }, settled: reader.delivered };
+    },
+    shutdown: () => tracer.shutdown(),
+  };
+}
+
+/** gpuspan with a reader that encodes and lets go. */
+async function recordForNothing() {
+  const recorder = await recordGpuspan();
+  const reader = new Worker(new URL('null-reader.mjs', import.meta.url));
+  await once(reader, 'message');
+  return {
+    ...recorder,
+    shutdown: async () => {
+      await recorder.shutdown();
+      await reader.terminate();
     },
   };
 }
@@ -98,11 +115,8 @@ async function recordOtel() {
       root.end();
     },
     flush: () => provider.forceFlush(),
-    finish: async () => {
-      await provider.forceFlush();
-      await provider.shutdown();
-      return {};
-    },
+    counts: () => NO_COUNTS,
+    shutdown: () => provider.shutdown(),
   };
 }
 
@@ -111,7 +125,7 @@ function threadNanos() {
   return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]);
 }
 
-const { request, flush, finish } = await recorders[mode]();
+const { request, flush, counts, shutdown } = await recorders[mode]();
 
 /** Requests at the rate for so long; how many. */
 async function drive(seconds) {
@@ -144,19 +158,28 @@ await flush();
 process.send('warm');
 await once(process, 'message');
 
+const warm = counts();
 const delay = monitorEventLoopDelay({ resolution: TICK_MILLIS });
 delay.enable();
 const before = threadNanos();
 const requests = await drive(SECONDS);
 delay.disable();
-const lost = await finish();
+await flush();
+const { lost, settled } = counts();
+await shutdown();
 process.send({
   slices: requests * SLICES,
   requests,
   cpuNanos: threadNanos() - before,
   eventLoopP99Ms: delay.percentile(99) / 1e6,
   rssMaxMb: process.resourceUsage().maxRSS / 1024,
-  lost,
+  lost: Object.fromEntries(
+    Object.entries(lost)
+      .map(([reason, count]) => /** @type {const} */ ([reason, count - (warm.lost[reason] ?? 0)]))
+      .filter(([, count]) => count > 0),
+  ),
+  // Slices that the reader says were delivered; 0: nobody says.
+  settled: settled - warm.settled,
   sink,
 });
 process.disconnect();

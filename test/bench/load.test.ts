@@ -29,10 +29,16 @@ describe('the load command', () => {
     expect(result.peer.delivered).toBe(result.peer.offered);
   }, 120_000);
 
+  it('does so with a reader that lets go of what it has encoded', async () => {
+    const { stdout } = await run('--rate', '500', '--seconds', '1', '--pairs', '1', '--peer', 'none', '--sink', 'null');
+    expect(JSON.parse(stdout)).toMatchObject({ offered: 1000, delivered: 1000, lost: {} });
+  }, 60_000);
+
   it.each([
     [['--rate', 'fast'], '--rate'],
     [['--seconds', '0'], '--seconds'],
     [['--peer', 'jaeger'], '--peer'],
+    [['--sink', 'kitchen'], '--sink'],
     [['--speed', '9'], '--speed'],
   ])('refuses %j, naming it', async (options, name) => {
     await expect(run(...options)).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining(name) });
