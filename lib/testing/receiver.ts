@@ -28,6 +28,8 @@ export interface ReceiverOptions extends Behaviour {
   readonly onExport?: (request: OtlpRequest) => void;
   /** Called with the spans of each request that is kept. */
   readonly onSpans?: (spans: readonly ReceivedSpan[]) => void;
+  /** A request whose body is longer, compressed or not, is answered with 413. Default 64 MiB. */
+  readonly maxBodyBytes?: number;
   /** False: `spans` stays empty, for receivers that run for long. Default true. */
   readonly keepSpans?: boolean;
 }
@@ -61,6 +63,7 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
   return receiver;
 }
 
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
 const JSON_TYPE = 'application/json';
 const PROTOBUF_TYPE = 'application/x-protobuf';
 
@@ -75,6 +78,7 @@ class HttpReceiver implements Receiver {
   readonly #onExport: ((request: OtlpRequest) => void) | undefined;
   readonly #onSpans: ((spans: readonly ReceivedSpan[]) => void) | undefined;
   readonly #keepSpans: boolean;
+  readonly #maxBodyBytes: number;
   readonly #waiters = new Set<Waiter>();
   #behaviour: Behaviour;
   #spans: ReceivedSpan[] = [];
@@ -87,6 +91,7 @@ class HttpReceiver implements Receiver {
     this.#onExport = options.onExport;
     this.#onSpans = options.onSpans;
     this.#keepSpans = options.keepSpans ?? true;
+    this.#maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES;
     this.#server = createServer((request, response) => void this.#take(request, response));
   }
 
@@ -150,7 +155,11 @@ class HttpReceiver implements Receiver {
     this.#mostConcurrent = Math.max(this.#mostConcurrent, ++this.#concurrent);
     const { delayMillis = 0, status = 200, cut = false } = this.#behaviour;
     try {
-      const body = await bodyOf(request);
+      const body = await bodyOf(request, this.#maxBodyBytes);
+      if (body === undefined) {
+        this.#refuseLong(response);
+        return;
+      }
       if (delayMillis > 0) await new Promise((resolve) => setTimeout(resolve, delayMillis));
       if (cut) request.socket.destroy();
       else if (status === 200) this.#accept(request, body, response);
@@ -171,11 +180,12 @@ class HttpReceiver implements Receiver {
     let decoded: OtlpRequest;
     let spans: ReceivedSpan[];
     try {
-      const bytes = decompress(body, request.headers['content-encoding']);
+      const bytes = decompress(body, request.headers['content-encoding'], this.#maxBodyBytes);
       decoded = type === JSON_TYPE ? (JSON.parse(bytes.toString()) as OtlpRequest) : decodeRequest(bytes);
       spans = spansOf(decoded);
     } catch (error) {
-      response.writeHead(400).end(String(error));
+      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') this.#refuseLong(response);
+      else response.writeHead(400).end(String(error));
       return;
     }
     // An empty message is an empty body in protobuf.
@@ -184,6 +194,12 @@ class HttpReceiver implements Receiver {
     this.#onExport?.(decoded);
     this.#onSpans?.(spans);
     this.#wakeWaiters();
+  }
+
+  // The rest of the body is not read: the connection ends with the answer.
+  #refuseLong(response: ServerResponse): void {
+    const message = `a body of more than ${this.#maxBodyBytes} bytes: send fewer spans at a time`;
+    response.writeHead(413, { connection: 'close' }).end(message);
   }
 
   #wakeWaiters(): void {
@@ -203,14 +219,23 @@ class HttpReceiver implements Receiver {
   }
 }
 
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+/** undefined when it is longer than `most`. */
+async function bodyOf(request: IncomingMessage, most: number): Promise<Buffer | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > most) return undefined;
   const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
+  let bytes = 0;
+  // Reading on what comes after an answer was decided would only be thrown away.
+  for await (const part of request.iterator({ destroyOnReturn: false })) {
+    bytes += (part as Buffer).length;
+    if (bytes > most) return undefined;
+    parts.push(part as Buffer);
+  }
   return Buffer.concat(parts);
 }
 
-function decompress(body: Buffer, encoding: string | undefined): Buffer {
-  if (encoding === 'gzip') return gunzipSync(body);
-  if (encoding === 'deflate') return inflateSync(body);
+/** @throws with code ERR_BUFFER_TOO_LARGE when it would be longer than `most`. */
+function decompress(body: Buffer, encoding: string | undefined, most: number): Buffer {
+  if (encoding === 'gzip') return gunzipSync(body, { maxOutputLength: most });
+  if (encoding === 'deflate') return inflateSync(body, { maxOutputLength: most });
   return body;
 }

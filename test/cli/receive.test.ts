@@ -2,9 +2,10 @@
 //
 // `gpuspan receive` as a program: what it makes of what arrives, and how it ends.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { deflateSync, gzipSync } from 'node:zlib';
 import { readOtlpJsonFile } from 'gpuspan/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { gpuspan, otlpRequest, temporaryFolder } from './otlp';
@@ -16,6 +17,19 @@ async function send(program: Program, body: string): Promise<number> {
   const url = await program.waitFor(URL_SAID);
   const headers = { 'content-type': 'application/json' };
   return (await fetch(`${url}/v1/traces`, { method: 'POST', headers, body })).status;
+}
+
+/** Of a request that need not be read to its end. */
+function answerTo(url: string, headers: Record<string, string>, body: Uint8Array): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const sent = httpRequest(`${url}/v1/traces`, { method: 'POST', headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    // It hangs up on what it does not want.
+    sent.on('error', () => {});
+    sent.write(body);
+  });
 }
 
 const request = otlpRequest([
@@ -46,6 +60,41 @@ describe('gpuspan receive', () => {
     program.child.kill('SIGTERM');
     expect(await program.ended).toBe(0);
     expect(readOtlpJsonFile(out)).toEqual([request]);
+  });
+
+  it('answers bodies that are too long with 413, before and after they are unpacked, and goes on', async () => {
+    const program = startProgram(['receive', '--port', '0']);
+    const url = await program.waitFor(URL_SAID);
+    const headers = { 'content-type': 'application/json' };
+    const post = async (body: Uint8Array, more: Record<string, string> = {}) =>
+      (await fetch(`${url}/v1/traces`, { method: 'POST', headers: { ...headers, ...more }, body })).status;
+    const huge = Buffer.alloc(65 * 1024 * 1024, ' ');
+    expect(await post(gzipSync(huge), { 'content-encoding': 'gzip' })).toBe(413);
+    expect(await post(deflateSync(huge), { 'content-encoding': 'deflate' })).toBe(413);
+    expect(await answerTo(url, { ...headers, 'content-length': String(huge.length) }, Buffer.alloc(100))).toBe(413);
+    expect(await answerTo(url, { ...headers, 'transfer-encoding': 'chunked' }, huge)).toBe(413);
+    expect(await post(gzipSync(Buffer.from(JSON.stringify(request))), { 'content-encoding': 'gzip' })).toBe(200);
+    expect(await post(Buffer.from('no gzip'), { 'content-encoding': 'gzip' })).toBe(400);
+    program.child.kill('SIGINT');
+    expect(await program.ended).toBe(0);
+    expect(program.said.stdout).toContain('2 spans, 1 request');
+  });
+
+  it('answers what is nested 100,000 deep, and no message at all, with 400, and other types with 415', async () => {
+    const program = startProgram(['receive', '--port', '0']);
+    const url = await program.waitFor(URL_SAID);
+    const post = async (type: string, body: string | Uint8Array) =>
+      (await fetch(`${url}/v1/traces`, { method: 'POST', headers: { 'content-type': type }, body })).status;
+    const deep = '{"kvlistValue":{"values":[{"key":"k","value":'.repeat(100_000);
+    const text = JSON.stringify(otlpRequest([{ id: 1, attributes: { a: 1 } }]));
+    const nested = text.replace('{"intValue":"1"}', () => `${deep}{}${'}]}}'.repeat(100_000)}`);
+    expect(await post('application/json', nested)).toBe(400);
+    for (const body of ['', 'null', '7', '[]', '"x"'])
+      expect([200, 400]).toContain(await post('application/json', body));
+    expect(await post('application/x-protobuf', Uint8Array.of(0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f))).toBe(400);
+    expect(await post('text/plain', 'x')).toBe(415);
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toBe(0);
   });
 
   it('prints the table as it goes with --live', async () => {
