@@ -97,6 +97,16 @@ describe('the page of a report', () => {
     expect(new URL(page.url()).hash).toBe(`#request=${traceId(1)}.0000000000000064`);
   });
 
+  it('shows all that is told of a request below each other, however much it is', async (context) => {
+    const attributes = { 'gpuspan.request.level': 2, ...Object.fromEntries(EVIL.map((_, i) => [`key-${i}`, i])) };
+    const slices = Array.from({ length: 40 }, (_, i) => ({ ...sliceOf(1, i, 'x'), name: `stage-${i}` }));
+    const input = fileOf([otlpRequest([requestOf(1, 100, { attributes }), ...slices])]);
+    const { page } = await openReport(context, input, { hash: `#request=${traceId(1)}` });
+    const details = page.locator('.details');
+    await expect.poll(() => details.textContent()).toContain('key-5');
+    expect(await details.evaluate((element) => element.scrollWidth - element.clientWidth)).toBe(0);
+  });
+
   it('opens the request and slice that its address names', async (context) => {
     const hash = `#request=${traceId(1)}.0000000000000064.000000000000006e`;
     const { page } = await openReport(context, traceFile(), { hash });

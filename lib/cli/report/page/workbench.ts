@@ -280,7 +280,8 @@ export class Workbench {
       spans: this.#spans,
       goTo: (span: Span) => this.#goTo(span),
     };
-    fill(this.#details, ...(item === undefined ? requestDetails(looked) : sliceDetails(item, looked)));
+    const parts = item === undefined ? requestDetails(looked) : sliceDetails(item, looked);
+    fill(this.#details, make('div', { class: 'columns' }, ...parts));
     this.#details.scrollTop = 0;
   }
 }
