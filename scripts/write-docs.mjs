@@ -7,6 +7,7 @@
 //   <!-- truth FILE -->    a stored result of the truth test on PoCL
 //   <!-- worlds FILE -->   a stored result of the simulated worlds
 //   <!-- stages GROUP -->  a group of the stage catalogue
+//   <!-- sizing FILE -->   what a worker carries by a stored bench result
 // and <!-- end -->. `--check` changes nothing and fails when a quote is out of date: lint and a test call it.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { renderTable } from '../bench/table.mjs';
 import { ROOT } from './fresh.mjs';
+import { sizing } from './sizing-table.mjs';
 import { renderStages } from './stage-table.mjs';
 import { renderTruth, renderWorlds } from './truth-table.mjs';
 
@@ -23,8 +25,9 @@ export const QUOTING_DOCUMENTS = [
   'docs/design/device-timers.md',
   'docs/clocks.md',
   'docs/stages.md',
+  'docs/deploy.md',
 ];
-const QUOTE = /<!-- (sample|output|bench|truth|worlds|stages) (\S+) -->\n[\s\S]*?<!-- end -->/g;
+const QUOTE = /<!-- (sample|output|bench|truth|worlds|stages|sizing) (\S+) -->\n[\s\S]*?<!-- end -->/g;
 
 function fence(language, text) {
   return `\`\`\`${language}\n${text.trim()}\n\`\`\``;
@@ -55,7 +58,7 @@ function worlds(file) {
   return renderWorlds(JSON.parse(readFileSync(join(ROOT, file), 'utf8')));
 }
 
-const RENDER = { sample, output, bench, truth, worlds, stages: renderStages };
+const RENDER = { sample, output, bench, truth, worlds, stages: renderStages, sizing };
 
 /** The document with every quote as it should be. */
 export function withQuotes(text) {
