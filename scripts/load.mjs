@@ -66,6 +66,8 @@ async function main() {
     const result = {
       machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores`,
       node: process.versions.node,
+      seconds,
+      pairs,
       ringSlots: RING_SLOTS[mode],
       ...(await runPairs(receiver, mode, rate, seconds, pairs, say)),
     };

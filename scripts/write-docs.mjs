@@ -4,6 +4,7 @@
 //   <!-- sample FILE -->   the file's code, without its header comment
 //   <!-- output FILE -->   what that program prints with GPUSPAN=1
 //   <!-- bench FILE -->    the table of a stored bench result
+//   <!-- load FILE -->    a stored result of `npm run load`
 //   <!-- truth FILE -->    a stored result of the truth test on PoCL
 //   <!-- worlds FILE -->   a stored result of the simulated worlds
 //   <!-- stages GROUP -->  a group of the stage catalogue
@@ -15,6 +16,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { renderTable } from '../bench/table.mjs';
 import { ROOT } from './fresh.mjs';
+import { renderLoad } from './load-table.mjs';
 import { sizing } from './sizing-table.mjs';
 import { renderStages } from './stage-table.mjs';
 import { renderTruth, renderWorlds } from './truth-table.mjs';
@@ -27,7 +29,7 @@ export const QUOTING_DOCUMENTS = [
   'docs/stages.md',
   'docs/deploy.md',
 ];
-const QUOTE = /<!-- (sample|output|bench|truth|worlds|stages|sizing) (\S+) -->\n[\s\S]*?<!-- end -->/g;
+const QUOTE = /<!-- (sample|output|bench|load|truth|worlds|stages|sizing) (\S+) -->\n[\s\S]*?<!-- end -->/g;
 
 function fence(language, text) {
   return `\`\`\`${language}\n${text.trim()}\n\`\`\``;
@@ -50,6 +52,10 @@ function bench(file) {
   return renderTable(JSON.parse(readFileSync(join(ROOT, file), 'utf8')));
 }
 
+function load(file) {
+  return renderLoad(JSON.parse(readFileSync(join(ROOT, file), 'utf8')));
+}
+
 function truth(file) {
   return renderTruth(JSON.parse(readFileSync(join(ROOT, file), 'utf8')));
 }
@@ -58,7 +64,7 @@ function worlds(file) {
   return renderWorlds(JSON.parse(readFileSync(join(ROOT, file), 'utf8')));
 }
 
-const RENDER = { sample, output, bench, truth, worlds, stages: renderStages, sizing };
+const RENDER = { sample, output, bench, load, truth, worlds, stages: renderStages, sizing };
 
 /** The document with every quote as it should be. */
 export function withQuotes(text) {
