@@ -3,7 +3,7 @@
 // flush, shutdown and process.exit while the receiver takes nothing: they end in the time that docs/opentelemetry.md
 // states, deliver what can be delivered, and what cannot is counted.
 import { describe, expect, it, vi } from 'vitest';
-import { BEGIN, count, expectBalanced, flushAll, startHttp, startProcess, startReceiver, WAIT } from './outage';
+import { BEGIN, count, expectBalanced, flushAll, SHORT, startHttp, startProcess, startReceiver, WAIT } from './outage';
 import type { Protocol } from './unruly-receiver';
 
 vi.setConfig({ maxConcurrency: 4, testTimeout: 120_000 });
@@ -13,7 +13,7 @@ describe.concurrent('shutdown', () => {
     'counts everything as export_failed when the receiver stays down, over %s',
     async (protocol, context) => {
       const receiver = await startReceiver(protocol, context);
-      const told = await startProcess(receiver, context, protocol);
+      const told = await startProcess(receiver, context, protocol, SHORT);
       await receiver.close();
       await told.tell({ type: 'flood', slices: 10_000 });
       const stats = await told.shutdown();
@@ -28,7 +28,7 @@ describe.concurrent('shutdown', () => {
   it('counts everything as export_failed when the receiver never answers', async (context) => {
     const receiver = await startHttp(context);
     receiver.answer = () => undefined;
-    const told = await startProcess(receiver, context);
+    const told = await startProcess(receiver, context, 'http/protobuf', SHORT);
     await told.tell({ type: 'flood', slices: 10_000 });
     const stats = await told.shutdown();
     expectBalanced(stats, receiver);
@@ -52,7 +52,7 @@ describe.concurrent('shutdown', () => {
 
   it('delivers everything to a receiver that comes back meanwhile', async (context) => {
     const receiver = await startHttp(context);
-    const told = await startProcess(receiver, context);
+    const told = await startProcess(receiver, context, 'http/protobuf', SHORT);
     await receiver.close();
     await told.tell({ type: 'record', requests: 100 });
     await vi.waitFor(() => expect(told.stderr).toMatch(BEGIN), WAIT);
@@ -67,7 +67,7 @@ describe.concurrent('shutdown', () => {
 describe.concurrent('flush', () => {
   it('ends while the receiver is down and keeps what it could not deliver', async (context) => {
     const receiver = await startHttp(context);
-    const told = await startProcess(receiver, context);
+    const told = await startProcess(receiver, context, 'http/protobuf', SHORT);
     await receiver.close();
     await told.tell({ type: 'record', requests: 10 });
     await told.tell({ type: 'flush' });

@@ -16,6 +16,9 @@ import {
 
 /** Small, so that an outage fills it, and room for a few requests. */
 const RING_SLOTS = 16_384;
+/** Of an export; where an outage is one of silence, or the exporter's own attempts have to be over soon: SHORT. */
+const TIMEOUT_MILLIS = 10_000;
+export const SHORT = { OTEL_EXPORTER_OTLP_TIMEOUT: '3000' };
 export const WAIT = { timeout: 60_000, interval: 20 };
 
 type Finished = Pick<TestContext, 'onTestFinished'>;
@@ -43,7 +46,7 @@ export async function startProcess(
 ): Promise<ToldProcess> {
   const told = await ToldProcess.start(endpoint, {
     OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
-    OTEL_EXPORTER_OTLP_TIMEOUT: '3000',
+    OTEL_EXPORTER_OTLP_TIMEOUT: `${TIMEOUT_MILLIS}`,
     GPUSPAN_RING_SLOTS: `${RING_SLOTS}`,
     ...variables,
   });

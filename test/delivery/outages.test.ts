@@ -11,6 +11,7 @@ import {
   END,
   expectBalanced,
   flushAll,
+  SHORT,
   startGrpc,
   startHttp,
   startProcess,
@@ -73,9 +74,19 @@ async function survive(told: ToldProcess, receiver: Unruly, outage: Outage): Pro
   return told.stderr;
 }
 
+// A machine that is busy with other things may keep an export waiting for its whole timeout: an outage, too.
+const TIMED_OUT = /Request timed out|DEADLINE_EXCEEDED/;
+
+/** One line when it begins, with its error, one when it ends, and nothing else. */
 function expectOneEpisode(said: string, error: RegExp): void {
-  expect(said).toMatch(error);
-  expect([count(said, BEGIN), count(said, END), said.trim().split('\n').length]).toEqual([1, 1, 2]);
+  const lines = said.trim().split('\n');
+  const kinds = lines.map((line) => (count(line, BEGIN) === 1 ? 'begin' : count(line, END) === 1 ? 'end' : line));
+  expect(kinds).toEqual(lines.map((_, index) => (index % 2 === 0 ? 'begin' : 'end')));
+  expect(lines.length % 2).toBe(0);
+  const begun = lines.filter((_, index) => index % 2 === 0);
+  const others = begun.filter((line) => !error.test(line));
+  expect(begun.length - others.length).toBe(TIMED_OUT.test(error.source) ? begun.length : 1);
+  for (const line of others) expect(line).toMatch(TIMED_OUT);
 }
 
 describe.concurrent('an outage', () => {
@@ -83,7 +94,7 @@ describe.concurrent('an outage', () => {
     'of a receiver that goes down and comes back, over %s',
     async (protocol, context) => {
       const receiver = await startReceiver(protocol, context);
-      const said = await survive(await startProcess(receiver, context, protocol), receiver, {
+      const said = await survive(await startProcess(receiver, context, protocol, SHORT), receiver, {
         begin: () => receiver.close(),
         end: () => receiver.listen(),
         requests: 0,
@@ -99,7 +110,7 @@ describe.concurrent('an outage', () => {
     async (protocol, context) => {
       const receiver = await startReceiver(protocol, context);
       await receiver.close();
-      const told = await startProcess(receiver, context, protocol);
+      const told = await startProcess(receiver, context, protocol, SHORT);
       await told.tell({ type: 'record', requests: 10 });
       await vi.waitFor(() => expect(told.stderr).toMatch(/fails: .*ECONNREFUSED/), WAIT);
       await receiver.listen();
@@ -109,7 +120,7 @@ describe.concurrent('an outage', () => {
       expectBalanced(stats, receiver);
       await told.shutdown();
       await told.ended;
-      expectOneEpisode(told.stderr, BEGIN);
+      expectOneEpisode(told.stderr, /ECONNREFUSED/);
     },
   );
 
@@ -117,7 +128,7 @@ describe.concurrent('an outage', () => {
     'of a receiver that never answers, over %s',
     async (protocol, context) => {
       const receiver = protocol === 'grpc' ? await startGrpc(context) : await startHttp(context);
-      const said = await survive(await startProcess(receiver, context, protocol), receiver, {
+      const said = await survive(await startProcess(receiver, context, protocol, SHORT), receiver, {
         begin: () => {
           receiver.answer = () => undefined;
         },
@@ -134,7 +145,7 @@ describe.concurrent('an outage', () => {
 
   it('of a receiver that takes what it is sent and answers when nobody listens any more', async (context) => {
     const receiver = await startHttp(context);
-    const said = await survive(await startProcess(receiver, context), receiver, {
+    const said = await survive(await startProcess(receiver, context, 'http/protobuf', SHORT), receiver, {
       begin: () => {
         receiver.answer = ({ keep, response }) => {
           keep();
@@ -177,7 +188,7 @@ describe.concurrent('a receiver that asks for a pause', () => {
   ])('gets it, over %s with %i and Retry-After in %s', async ([protocol, status, , retryAfter], context) => {
     const receiver = await startHttp(context);
     let askedAt = Infinity;
-    const said = await survive(await startProcess(receiver, context, protocol), receiver, {
+    const said = await survive(await startProcess(receiver, context, protocol, SHORT), receiver, {
       begin: () => {
         receiver.answer = ({ response }) => {
           askedAt = Math.min(askedAt, performance.now());
@@ -199,21 +210,17 @@ describe.concurrent('a receiver that asks for a pause', () => {
 
   it('gets it although the exporter would wait for longer itself', async (context) => {
     const receiver = await startHttp(context);
-    const said = await survive(
-      await startProcess(receiver, context, 'http/protobuf', { OTEL_EXPORTER_OTLP_TIMEOUT: '10000' }),
-      receiver,
-      {
-        begin: () => {
-          receiver.answer = ({ response }) => response.writeHead(503, { 'retry-after': '1' }).end();
-        },
-        end: () => {
-          receiver.answer = undefined;
-        },
-        requests: 3,
-        fails: false,
-        losses: [],
+    const said = await survive(await startProcess(receiver, context), receiver, {
+      begin: () => {
+        receiver.answer = ({ response }) => response.writeHead(503, { 'retry-after': '1' }).end();
       },
-    );
+      end: () => {
+        receiver.answer = undefined;
+      },
+      requests: 3,
+      fails: false,
+      losses: [],
+    });
     expect(said).toBe(''); // within one export, so nothing failed
   });
 
@@ -274,7 +281,7 @@ describe.concurrent('connections that are cut', () => {
     ],
   ])('%s are no loss', async ([, answer], context) => {
     const receiver = await startHttp(context);
-    const said = await survive(await startProcess(receiver, context), receiver, {
+    const said = await survive(await startProcess(receiver, context, 'http/protobuf', SHORT), receiver, {
       begin: () => {
         receiver.answer = answer;
       },
@@ -285,7 +292,7 @@ describe.concurrent('connections that are cut', () => {
       fails: true,
       losses: [],
     });
-    expectOneEpisode(said, BEGIN);
+    expectOneEpisode(said, /ECONNRESET|EPIPE|socket hang up|aborted|Parse Error|later/);
   });
 
   it('within a success are one: the status has said that it arrived', async (context) => {
