@@ -17,6 +17,8 @@ export type OtlpExporter =
   | { readonly takes: 'spans'; readonly exporter: Exporter<ReadableSpan[]> };
 
 // The exporter keeps the status to itself.
+/** A receiver that wants a longer pause is asked nevertheless: the date of a wrong clock must not end delivery. */
+const MOST_PAUSE_MILLIS = 300_000;
 const TRY_LATER = 'the receiver asks to be tried later (status 429, 502, 503 or 504)';
 
 interface Serializer {
@@ -179,7 +181,8 @@ class WatchedExporter<Batch extends object> implements Exporter<Batch> {
       const response = await send(data, timeoutMillis);
       const batch = this.#batches.get(data);
       if (batch !== undefined) this.#responses.set(batch, response);
-      const retryInMillis = response.status === 'success' ? 0 : (retryDelay(response, response.error) ?? 0);
+      const asked = response.status === 'success' ? 0 : (retryDelay(response, response.error) ?? 0);
+      const retryInMillis = Math.min(asked, MOST_PAUSE_MILLIS);
       if (retryInMillis > 0) this.#notBefore = Math.max(this.#notBefore, performance.now() + retryInMillis);
       return response;
     };

@@ -132,6 +132,7 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
     this.writer.restart();
     this.resourceIsDue = this.options.resource !== undefined;
     this.snapshotIsDue = this.snapshot !== undefined;
+    this.writtenSnapshot = undefined; // it may be among what is lost
   }
 
   private writeSnapshot(): void {

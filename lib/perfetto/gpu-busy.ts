@@ -11,7 +11,7 @@ export type TellShare = (second: number, percent: number) => void;
 export const MAX_PARTS = 512;
 const SECOND = 1e9;
 const KEPT_SECONDS = 2;
-const MOST_IDLE_SECONDS = 2;
+const MOST_ALIKE_SECONDS = 2;
 
 export class GpuBusy {
   // Apart from each other and in order.
@@ -76,9 +76,18 @@ export class GpuBusy {
       const busy = this.takeSecond();
       this.tell(this.second * SECOND, (busy / SECOND) * 100);
       this.second += 1;
-      // Of a long time without slices the beginning is told and the end.
-      if (told >= MOST_IDLE_SECONDS && busy === 0) this.second = Math.max(this.second, this.nextBusy(last));
+      // Of a long time without slices, or within one slice, the beginning is told and the end: times may be wild.
+      if (told < MOST_ALIKE_SECONDS) continue;
+      if (busy === 0) this.second = Math.max(this.second, this.nextBusy(last));
+      else this.skipCovered(last);
     }
+  }
+
+  private skipCovered(last: number): void {
+    const until = Math.min(Math.floor((this.ends[0] ?? 0) / SECOND), last + 1);
+    if (this.starts[0] !== this.second * SECOND || until <= this.second) return;
+    this.second = until;
+    this.starts[0] = until * SECOND;
   }
 
   private nextBusy(last: number): number {

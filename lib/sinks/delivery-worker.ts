@@ -3,7 +3,7 @@
 // Entry of the delivery worker, the default reader: one worker thread a process, spawned by off-thread.ts.
 // It takes the lease over from its parent, reads the segment, exports and writes the trace file. It must not need its
 // parent's event loop: at process exit the parent's thread is blocked in native.flushWait, waiting for this one.
-import { writeSync } from 'node:fs';
+import { access, writeSync } from 'node:fs';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { loadNative, type Native } from '../native';
 import { createOtlpExporter } from '../otel/transport';
@@ -32,11 +32,18 @@ function say(message: FromWorker): void {
   parentPort?.postMessage(message);
 }
 
+// A kernel that refuses leaves this thread as any other. The process's thread pool is made by whoever needs it first, and its
+// threads inherit the priority of that one: it must be there before.
+function stepBack(native: Native): void {
+  access('/', () => undefined);
+  native.background();
+}
+
 function deliver(order: DeliveryOrder): void {
   const loaded = loadNative();
   if ('reason' in loaded) throw new Error(loaded.reason);
   const { native } = loaded;
-  native.background(); // a kernel that refuses leaves this thread as any other
+  stepBack(native);
   if (!native.leaseTransfer(order.parentEnvironment, native.environment())) process.exit(0); // another one reads by now
   const reader = makeOrdered(order, native);
   parentPort?.on('message', ({ type }: ToWorker) => {

@@ -109,7 +109,7 @@ export class Ledger {
 
   /** The sink has answered: `failedSpans`, `rejectedSpans` and `others` of the entry's spans did not arrive. */
   settle(entry: Entry, failedSpans: number, rejectedSpans = 0, others: readonly SpanLoss[] = []): void {
-    const slices = entry.slices - entry.losses.reduce((sum, loss) => sum + loss.slices, 0); // without the corrupt ones
+    const { slices } = entry; // the corrupt ones are not among them
     let lostSpans = 0;
     const lose = ({ reason, spans }: SpanLoss): void => {
       const lost = Math.min(spans, entry.spans - lostSpans);

@@ -57,7 +57,7 @@ export function openTrace(
   native: Pick<Native, 'firstTo'>,
   told: Omit<EpisodeOptions, 'destination'>,
 ): TraceSide {
-  const file = new TraceFile({ path, isNew: native.firstTo(`trace file ${path}`), ...told });
+  const file = new TraceFile({ path, isNew: () => native.firstTo(`trace file ${path}`), ...told });
   const name = processName(describeRanks(worker.label, worker), resource);
   return { file, processName: name, resource: resource.attributes };
 }

@@ -19,8 +19,11 @@ import { Episode, type EpisodeOptions } from './episode';
 
 export interface TraceFileOptions extends Omit<EpisodeOptions, 'destination'> {
   readonly path: string;
-  /** No reader of this process has written the file before: what bears its name is of another run and is replaced. */
-  readonly isNew: boolean;
+  /**
+   * Asked before the first write: true when no reader of this process has written the file before. What bears its name is
+   * then of another run and is replaced.
+   */
+  readonly isNew: () => boolean;
 }
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NONBLOCK, O_WRONLY } = constants;
@@ -34,14 +37,15 @@ export class TraceFile {
   #file: number | undefined;
   /** Up to here are whole packets. */
   #size = 0;
-  /** What bears the name is to be replaced: until the file was made once. */
-  #mayReplace: boolean;
+  readonly #isNew: () => boolean;
+  /** What bears the name is to be replaced: until the file was made once. Undefined: nothing was written yet. */
+  #mayReplace: boolean | undefined;
   /** The file was made, and taken away. */
   #isGone = false;
 
   constructor({ path, isNew, ...told }: TraceFileOptions) {
     this.#path = path;
-    this.#mayReplace = isNew;
+    this.#isNew = isNew;
     this.#episode = new Episode({ destination: path, ...told });
   }
 
@@ -115,6 +119,7 @@ export class TraceFile {
   }
 
   #open(): number {
+    this.#mayReplace ??= this.#isNew();
     const path = this.#mayReplace ? replaced(this.#path) : this.#path;
     const file = this.#mayReplace || this.#isGone ? create(path) : openSync(path, APPEND, MODE);
     const status = fstatSync(file);

@@ -43,5 +43,5 @@ it.each([
     lost: { gpu_device: 2 },
   });
   expect(stderr.match(/GpuspanWarning: GPU slices are not recorded/g) ?? []).toHaveLength(warnings);
-  expect(code).toBe(0);
+  expect(code, stderr).toBe(0);
 });

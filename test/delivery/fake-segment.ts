@@ -170,6 +170,13 @@ export class FakePipeline {
       lanes.push({ lane, low: to % 2 ** 32, high: Math.floor(to / 2 ** 32), slices: to - from, owners: 0, full });
     });
     if (lanes.length === 0) return undefined;
-    return { spans: spans as SpanBatch['spans'], spanCount: spans.length, slices, owners: 0, corrupt, lanes };
+    return {
+      spans: spans as SpanBatch['spans'],
+      spanCount: spans.length,
+      slices: slices - corrupt,
+      owners: 0,
+      corrupt,
+      lanes,
+    };
   }
 }

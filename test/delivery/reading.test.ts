@@ -120,6 +120,19 @@ describe('the reading loop', () => {
     expect(segment.account.delivered).toBe(75);
   });
 
+  it('counts neither as delivered nor as failed where all slots are malformed', () => {
+    const segment = new FakeSegment(1, 1024);
+    const { drain, pipeline } = reading(segment, new ImmediateExporter());
+    pipeline.corruptEvery = 1;
+    segment.record(0, 5);
+    drain.turn();
+    drain.stop();
+    const { delivered, lost } = segment.account;
+    expect(delivered).toBe(0);
+    expect(lost[ReaderLoss.corrupt]).toBe(5);
+    expect(lost.filter((count) => count !== 0)).toEqual([5]);
+  });
+
   it('answers a flush only when everything recorded before it was answered by the exporter', async () => {
     const segment = new FakeSegment(2, 1024);
     const exporter = new ManualExporter();
