@@ -8,6 +8,7 @@ import type { DoctorOptions } from './commands/doctor';
 import type { ReceiveOptions } from './commands/receive';
 import type { ReportCommandOptions } from './commands/report';
 import { CommandError, EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-codes';
+import { printable } from './report/format';
 import type { Streams } from './streams';
 
 /** Runs `gpuspan <words>`. Never throws; what goes wrong is a line on `stderr` and the exit code. */
@@ -26,7 +27,7 @@ function codeOf(error: unknown, { stderr }: Streams): ExitCode {
   // Commander has said it already; help is no fault.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (error instanceof CommandError) {
-    stderr.write(`gpuspan: ${error.message}\n`);
+    stderr.write(`gpuspan: ${printable(error.message, 1000)}\n`);
     return error.exitCode;
   }
   stderr.write(`gpuspan: this is a fault of gpuspan's: ${error instanceof Error ? error.stack : String(error)}\n`);

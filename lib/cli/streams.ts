@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Where a subcommand writes, so that tests can look, and how it writes files and tells progress.
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { OutputFile } from './convert/output-file';
 import { CommandError, EXIT } from './exit-codes';
 
 export interface Output {
@@ -16,16 +17,58 @@ export interface Streams {
   readonly stderr: Output;
 }
 
-/** `-` is standard output. @throws CommandError `EXIT.output` */
+/** @throws CommandError `EXIT.usage` when `out` is one of `inputs`, by whatever name. */
+export function refuseOwnInput(inputs: readonly string[], out: string): void {
+  const target = realPath(out);
+  if (target === undefined || !inputs.some((path) => realPath(path) === target)) return;
+  throw new CommandError(EXIT.usage, `${out} is an input: give the output another name`);
+}
+
+/** @throws CommandError `EXIT.usage` when `path` is a file of something else than HTML: a page must not replace it. */
+export function refuseOtherThanHtml(path: string): void {
+  const beginning = beginningOf(path, HTML.length);
+  if (beginning === '' || beginning.toLowerCase() === HTML) return;
+  throw new CommandError(EXIT.usage, `${path} is there and is no HTML file: give the page another name, or remove it`);
+}
+
+const HTML = '<!doctype html>';
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+// Of what is no plain file, or cannot be read, nothing: writing tells what is wrong with it.
+function beginningOf(path: string, length: number): string {
+  try {
+    if (!statSync(path).isFile()) return '';
+    const descriptor = openSync(path, 'r');
+    try {
+      const bytes = Buffer.alloc(length);
+      return bytes.toString('latin1', 0, readSync(descriptor, bytes, 0, length, 0));
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return '';
+  }
+}
+
+/** All of it or nothing; `-` is standard output. @throws CommandError `EXIT.output` */
 export function writeResult(path: string, text: string, { stdout }: Streams): void {
   if (path === '-') {
     stdout.write(text);
     return;
   }
+  const file = new OutputFile(path);
   try {
-    writeFileSync(path, text);
-  } catch (error) {
-    throw new CommandError(EXIT.output, `${path} cannot be written: ${(error as Error).message}`);
+    file.write(Buffer.from(text));
+    file.finish();
+  } finally {
+    file.discard();
   }
 }
 

@@ -2,9 +2,10 @@
 //
 // `gpuspan convert` with input that is damaged, hostile or none, output that cannot be written, and its exit codes. What
 // it does not finish it leaves no trace of.
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { OutputFile } from '../../dist/cli/convert/output-file';
 import { view } from '../perfetto/viewer';
 import { writeBigFile } from './big-file';
 import { converted } from './converted';
@@ -53,7 +54,8 @@ describe('damaged input of gpuspan convert', () => {
       ],
     };
     const shown = await converted([otlpRequest(spans), request]);
-    expect(shown.slices.length).toBe(14);
+    expect(shown.slices.length).toBe(12);
+    expect(shown.stderr).toContain('2 malformed spans');
     expect(shown.stderr).toMatch(/values or events cut or left out/);
   });
 
@@ -155,6 +157,17 @@ describe('the output of gpuspan convert', () => {
     expect((await gpuspan('convert', fileOf([sound]), '-o', link)).code).toBe(0);
     expect(view(readFileSync(target)).slices).toHaveLength(1);
     expect(readdirSync(folder).sort()).toEqual(['link', 'target']);
+  });
+
+  it('leaves nothing beside it when it cannot be moved to its name', () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'out');
+    const file = new OutputFile(path);
+    file.write(Buffer.from('x'));
+    mkdirSync(path);
+    expect(() => file.finish()).toThrow('cannot be written');
+    file.discard();
+    expect(readdirSync(folder)).toEqual(['out']);
   });
 
   it('may be put behind another one: both are one trace', async () => {

@@ -84,6 +84,27 @@ describe('a file', () => {
     expect(spans[1]).toEqual(spans[0]);
   });
 
+  it('passes on what the taker of its spans throws: that is no bad line', async () => {
+    const full = new Error('the disk is full');
+    const onSpan = () => {
+      throw full;
+    };
+    for (const text of [JSON.stringify(oneObject, null, 2), `${lines[0]}\n${lines[1]!.slice(0, -3)}`, lines.join('')]) {
+      await expect(readOtlpFile(fileOf(text), { onSpan })).rejects.toBe(full);
+    }
+  });
+
+  it('has a span whose status or event is named by no text as a malformed one', async () => {
+    const odd = [
+      { ...otlpSpan({ id: 1 }), status: { code: 2, message: { no: 'text' } } },
+      { ...otlpSpan({ id: 2 }), events: [{ name: 7, timeUnixNano: '1' }] },
+      otlpSpan({ id: 3, name: 'sound' }),
+    ];
+    const { spans, account } = await read([{ resourceSpans: [{ scopeSpans: [{ spans: odd }] }] }]);
+    expect(spans.map(({ name }) => name)).toEqual(['sound']);
+    expect(account.badSpans).toBe(2);
+  });
+
   it('streams a line that is too long to be parsed at once', async () => {
     const many = Array.from({ length: 12_000 }, (_, i) => ({
       id: i + 1,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `gpuspan convert --kineto`: the PyTorch profiler's Chrome trace on the clock of the spans, whatever is in it.
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -138,6 +139,25 @@ describe('a trace of the PyTorch profiler', () => {
     ]);
   });
 
+  it('goes on behind an event that is not JSON', async () => {
+    const shown = await merged(trace().replace('"ts":10.5,', '"ts":nope,'));
+    expect(shown.stderr).toContain('1 malformed event');
+    expect(shown.slices.map(({ name }) => name).sort()).toEqual([
+      'PyTorch Profiler (0)',
+      'cudaLaunchKernel',
+      'gemm',
+      'inner',
+      'outer',
+    ]);
+  });
+
+  it('may be no pipe, which cannot be read twice', async () => {
+    const pipe = join(temporaryFolder(), 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const { code, stderr } = await gpuspan('convert', '--kineto', pipe, '-o', join(temporaryFolder(), 'x'));
+    expect([code, stderr]).toEqual([3, expect.stringContaining(`${pipe} is a pipe`)]);
+  });
+
   it('ends with 3 where it cannot be read or placed, and leaves nothing behind', async () => {
     const early = trace(EVENTS, null);
     const inputs: (string | Uint8Array)[] = [
@@ -145,6 +165,8 @@ describe('a trace of the PyTorch profiler', () => {
       'x',
       '{}',
       '[]',
+      trace([]),
+      trace([{ ph: 'b', id: 1, ts: 1, name: 'async' }]),
       early,
       trace(EVENTS, '"now"'),
       trace(EVENTS, '-5'),

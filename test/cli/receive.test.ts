@@ -116,6 +116,28 @@ describe('gpuspan receive', () => {
     expect(nowhere.code).toBe(4);
   });
 
+  it('leaves the file of the receiver that has its port as it is', async () => {
+    const out = join(temporaryFolder(), 'spans.jsonl');
+    const first = startProgram(['receive', '--port', '0', '--out', out]);
+    expect(await send(first, JSON.stringify(request))).toBe(200);
+    const port = new URL(await first.waitFor(URL_SAID)).port;
+    expect((await gpuspan('receive', '--port', port, '--out', out)).code).toBe(4);
+    expect(readOtlpJsonFile(out)).toEqual([request]);
+  });
+
+  it('ends, and leaves its port free, when its file cannot be written', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    const before = process.listenerCount('SIGINT');
+    expect((await gpuspan('receive', '--port', String(port), '--out', '/nowhere/at/all')).code).toBe(4);
+    expect(process.listenerCount('SIGINT')).toBe(before);
+    const next = createServer().listen(port, '127.0.0.1');
+    onTestFinished(() => void next.close());
+    await new Promise((resolve, reject) => next.once('listening', resolve).once('error', reject));
+  });
+
   it('ends with 4 when its file is full', async () => {
     const program = startProgram(['receive', '--port', '0', '--out', '/dev/full']);
     await send(program, JSON.stringify(request));

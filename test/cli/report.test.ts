@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `gpuspan report`: what it says of made-up spans whose figures are plain, and its exit codes.
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fileOf, gpuspan, type MadeSpan, otlpRequest, temporaryFolder, traceId } from './otlp';
@@ -230,6 +231,41 @@ describe('the exit code of gpuspan report', () => {
   it('is 4 for a page that cannot be written', async () => {
     const { code, stderr } = await gpuspan('report', '--html', '/nowhere/report.html', fileOf([otlpRequest(SPANS)]));
     expect([code, stderr]).toEqual([4, expect.stringContaining('/nowhere/report.html cannot be written')]);
+  });
+
+  it('is 2 for a page that would replace an input, or what is no page, which stay', async () => {
+    const input = fileOf([otlpRequest(SPANS)]);
+    const other = fileOf('not a page\n');
+    for (const [page, left] of [
+      [input, readFileSync(input, 'utf8')],
+      [other, 'not a page\n'],
+    ] as const) {
+      expect((await gpuspan('report', '--html', page, input)).code).toBe(2);
+      expect(readFileSync(page, 'utf8')).toBe(left);
+    }
+  });
+
+  it('is 0 for a page in place of another one or of an empty file, with nothing left beside it', async () => {
+    const folder = temporaryFolder();
+    const page = join(folder, 'report.html');
+    writeFileSync(page, '');
+    for (let i = 0; i < 2; i++) {
+      expect((await gpuspan('report', '--html', page, fileOf([otlpRequest(SPANS)]))).code).toBe(0);
+      expect(readdirSync(folder)).toEqual(['report.html']);
+    }
+  });
+
+  it('is 3 for a pipe, which cannot be read twice', async () => {
+    const pipe = join(temporaryFolder(), 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const { code, stderr } = await gpuspan('report', pipe);
+    expect([code, stderr]).toEqual([3, expect.stringContaining(`${pipe} is a pipe`)]);
+  });
+
+  it('comes with a line that a terminal cannot take for a command', async () => {
+    const { code, stderr } = await gpuspan('report', '/nowhere/\x1b[2J');
+    expect([code, stderr]).toEqual([3, expect.stringContaining('/nowhere/?[2J')]);
+    expect(stderr).not.toContain('\x1b');
   });
 
   it('is 0 for help and the version, which go to standard output', async () => {

@@ -24,9 +24,17 @@ const CLEAR_SCREEN = '\x1b[2J\x1b[H';
 
 /** @throws CommandError `EXIT.output` for a port or a file that cannot be used. */
 export async function receive(options: ReceiveOptions, streams: Streams): Promise<ExitCode> {
-  const file = openFile(options.out);
-  const summary = new Summary(0);
   const ended = new Ended(options.for);
+  try {
+    return await receiveUntil(ended, options, streams);
+  } finally {
+    ended.stop();
+  }
+}
+
+async function receiveUntil(ended: Ended, options: ReceiveOptions, streams: Streams): Promise<ExitCode> {
+  const summary = new Summary(0);
+  let file: OtlpJsonFile | undefined;
   const receiver = await listen(options.port, {
     // What arrived is in the summary and the file: the receiver need not keep it.
     keepSpans: false,
@@ -35,6 +43,13 @@ export async function receive(options: ReceiveOptions, streams: Streams): Promis
       for (const span of spans) summary.add(span);
     },
   });
+  try {
+    // Not before the port is ours: it may be the file of the receiver that has it.
+    file = openFile(options.out);
+  } catch (error) {
+    await receiver.close();
+    throw error;
+  }
   streams.stderr.write(`gpuspan: receiving OTLP over HTTP; OTEL_EXPORTER_OTLP_ENDPOINT=${receiver.url}\n`);
   const refresh = liveTable(options, summary, streams);
   const failure = await ended.wait();
@@ -78,11 +93,12 @@ async function listen(port: number, options: Listening): ReturnType<typeof start
 /** Until a signal, the time given, or a file that can no longer be written. */
 class Ended {
   readonly #promise: Promise<Error | undefined>;
+  readonly #timer: NodeJS.Timeout | undefined;
   #resolve: (failure: Error | undefined) => void = () => {};
 
   constructor(seconds: number) {
     this.#promise = new Promise((resolve) => (this.#resolve = resolve));
-    if (seconds > 0) setTimeout(this.#end, 1000 * seconds).unref();
+    if (seconds > 0) this.#timer = setTimeout(this.#end, 1000 * seconds).unref();
     process.on('SIGINT', this.#end);
     process.on('SIGTERM', this.#end);
   }
@@ -95,11 +111,14 @@ class Ended {
     }
   }
 
-  async wait(): Promise<Error | undefined> {
-    const failure = await this.#promise;
+  wait(): Promise<Error | undefined> {
+    return this.#promise;
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
     process.off('SIGINT', this.#end);
     process.off('SIGTERM', this.#end);
-    return failure;
   }
 
   readonly #end = (): void => this.#resolve(undefined);

@@ -6,7 +6,7 @@ import { reportHtml } from '../report/html';
 import { reportJson } from '../report/json';
 import { makeReport, type Report } from '../report/make-report';
 import { reportText } from '../report/text';
-import { ProgressLine, type Streams, writeResult } from '../streams';
+import { ProgressLine, refuseOtherThanHtml, refuseOwnInput, type Streams, writeResult } from '../streams';
 
 export interface ReportCommandOptions {
   readonly json?: boolean;
@@ -23,14 +23,18 @@ export async function report(
   options: ReportCommandOptions,
   streams: Streams,
 ): Promise<ExitCode> {
+  const { html } = options;
+  if (html !== undefined && html !== '-') {
+    refuseOwnInput(files, html);
+    refuseOtherThanHtml(html);
+  }
   const line = (options.progress ?? streams.stderr.isTTY === true) ? new ProgressLine(streams.stderr) : undefined;
   const made = await makeReport(files, {
     ...options,
-    page: options.html !== undefined,
+    page: html !== undefined,
     ...(line !== undefined && { onProgress: line.tell }),
   });
   line?.end();
-  const { html } = options;
   if (html !== undefined) writeResult(html, reportHtml(made), streams);
   if (html !== '-') streams.stdout.write(options.json === true ? reportJson(made) : reportText(made, options.slowest));
   return options.failOnLoss === true && isLacking(made) ? EXIT.finding : EXIT.ok;

@@ -89,7 +89,7 @@ export class ChromeDocument {
 
   #cut(bytes: Buffer): void {
     this.#sinceValue = 0;
-    this.#object = this.#parses ? parseJson(bytes.toString()) : undefined;
+    this.#object = this.#parses ? parsed(bytes) : undefined;
     this.#tokenizer.write(PLACEHOLDER);
     this.#object = undefined;
   }
@@ -98,5 +98,14 @@ export class ChromeDocument {
     if (token === TokenType.LEFT_BRACE || token === TokenType.LEFT_BRACKET) this.#depth++;
     if (token === TokenType.RIGHT_BRACE || token === TokenType.RIGHT_BRACKET) this.#depth--;
     if (this.#depth > MAX_DEPTH) throw new Error(`nested more than ${MAX_DEPTH} deep`);
+  }
+}
+
+// An event that is not JSON is one bad event, as its placeholder is, and no fault of what is around it.
+function parsed(bytes: Buffer): unknown {
+  try {
+    return parseJson(bytes.toString());
+  } catch {
+    return undefined;
   }
 }

@@ -2,13 +2,13 @@
 //
 // Files of spans to one Perfetto trace, in bounded memory: each input is read once into records, which are sorted by time,
 // in temporary files where there are many; then one pass through time writes the trace. Called by `gpuspan convert`.
-import { realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import { identityOf } from '../../perfetto/identity';
 import { TraceWriter } from '../../perfetto/trace-writer';
 import type { ReceivedSpan } from '../../testing/otlp-json';
 import { CommandError, EXIT } from '../exit-codes';
 import { type FileAccount, readOtlpFile } from '../input/otlp-file';
+import { refuseOwnInput } from '../streams';
 import { EventFields } from './event-fields';
 import { KinetoEncoder } from './kineto-encoder';
 import { type KinetoAccount, kinetoBase, readKineto } from './kineto-file';
@@ -136,6 +136,10 @@ class Conversion {
     if (this.#files.length > 0 && spans === 0) {
       throw new CommandError(EXIT.input, `no span in ${paths}${firstNote(this.#files)}`);
     }
+    if (this.#sorter.count === 0) {
+      const traces = this.#kineto.map(({ path }) => path).join(', ');
+      throw new CommandError(EXIT.input, `no event that can be drawn in ${traces}; a Chrome JSON trace is expected`);
+    }
   }
 
   async #sweep(sweep: Sweep): Promise<void> {
@@ -175,19 +179,6 @@ class Conversion {
     this.#done = done;
     this.#options.onProgress?.(done, 2 * this.#size);
   }
-}
-
-function refuseOwnInput(paths: readonly string[], out: string): void {
-  const real = (path: string): string | undefined => {
-    try {
-      return realpathSync(path);
-    } catch {
-      return undefined;
-    }
-  };
-  const target = real(out);
-  if (target === undefined || !paths.some((path) => real(path) === target)) return;
-  throw new CommandError(EXIT.usage, `${out} is an input: give the trace another name`);
 }
 
 function firstNote(files: readonly FileAccount[]): string {

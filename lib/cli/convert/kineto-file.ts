@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { CommandError, EXIT } from '../exit-codes';
+import { refusePipe } from '../input/plain-file';
 import { ChromeDocument } from './chrome-document';
 import { nanosOf } from './kineto-encoder';
 
@@ -38,6 +39,7 @@ export interface KinetoReading {
  * @throws CommandError `EXIT.input` when it cannot be read, has no event, or times that cannot be placed.
  */
 export async function kinetoBase(path: string, signal?: AbortSignal): Promise<bigint> {
+  await refusePipe(path);
   let base: bigint | undefined;
   let first: bigint | undefined;
   const scan = async (parses: boolean, isDone: () => boolean): Promise<void> => {

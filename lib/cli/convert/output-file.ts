@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A file that is there whole or not at all: written beside its name and moved to it at the end. Used by the subcommands
-// that write files which take long.
-import { closeSync, existsSync, openSync, realpathSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
+// that write files.
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { CommandError, EXIT } from '../exit-codes';
 
@@ -14,14 +15,15 @@ export class OutputFile {
   readonly #target: string;
   readonly #temporary: string;
   #descriptor: number | undefined;
+  #isDone = false;
 
   /** @throws CommandError `EXIT.output` when `path` cannot become a file. */
   constructor(path: string) {
     this.#path = path;
     this.#target = this.#try(() => targetOf(path));
     this.folder = dirname(this.#target);
-    this.#temporary = join(this.folder, `.${basename(this.#target)}.${process.pid}.tmp`);
-    this.#descriptor = this.#try(() => openSync(this.#temporary, 'w'));
+    this.#temporary = join(this.folder, `.${basename(this.#target)}.${randomBytes(6).toString('hex')}.tmp`);
+    this.#descriptor = this.#try(() => openSync(this.#temporary, 'wx'));
   }
 
   /** @throws CommandError `EXIT.output` */
@@ -34,17 +36,19 @@ export class OutputFile {
   finish(): void {
     this.#close();
     this.#try(() => renameSync(this.#temporary, this.#target));
+    this.#isDone = true;
   }
 
   /** Removes what was written; nothing after `finish`. */
   discard(): void {
-    if (this.#descriptor === undefined) return;
+    if (this.#isDone) return;
+    this.#isDone = true;
     this.#close();
-    unlinkSync(this.#temporary);
+    rmSync(this.#temporary, { force: true });
   }
 
   #close(): void {
-    closeSync(this.#descriptor!);
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;
   }
 

@@ -36,7 +36,7 @@ export interface ReadOptions {
 export async function readOtlpFile(path: string, { onSpan, onProgress }: ReadOptions): Promise<FileAccount> {
   const account: FileAccount = { path, bytes: 0, spans: 0, badSpans: 0, badLines: 0, truncated: false, notes: [] };
   let reader: OtlpText | PerfettoTrace | undefined;
-  const file = await openFile(path);
+  const file = await readable(path, open(path, 'r'));
   try {
     await readAll(file, path, (chunk, size) => {
       reader ??= readerFor(path, chunk, account, onSpan);
@@ -74,27 +74,22 @@ function readerFor(path: string, beginning: Buffer, account: FileAccount, onSpan
   return new OtlpText(sink);
 }
 
-async function openFile(path: string): Promise<FileHandle> {
+async function readable<T>(path: string, use: Promise<T>): Promise<T> {
   try {
-    return await open(path, 'r');
+    return await use;
   } catch (error) {
     throw new CommandError(EXIT.input, `${path} cannot be read: ${(error as Error).message}`);
   }
 }
 
 async function readAll(file: FileHandle, path: string, take: (chunk: Buffer, size: number) => void): Promise<void> {
-  try {
-    const { size } = await file.stat();
-    for (;;) {
-      // A new buffer each time: lines hold on to parts of it.
-      const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-      const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, null);
-      if (bytesRead === 0) return;
-      take(buffer.subarray(0, bytesRead), size);
-    }
-  } catch (error) {
-    if (error instanceof CommandError) throw error;
-    throw new CommandError(EXIT.input, `${path} cannot be read: ${(error as Error).message}`);
+  const { size } = await readable(path, file.stat());
+  for (;;) {
+    // A new buffer each time: lines hold on to parts of it.
+    const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+    const { bytesRead } = await readable(path, file.read(buffer, 0, CHUNK_BYTES, null));
+    if (bytesRead === 0) return;
+    take(buffer.subarray(0, bytesRead), size);
   }
 }
 

@@ -51,12 +51,14 @@ export function checkedSpan(
   }
 }
 
-function isSound({ name, startTimeUnixNano, endTimeUnixNano, links }: ReceivedSpan): boolean {
+function isSound({ name, startTimeUnixNano, endTimeUnixNano, links, events, status }: ReceivedSpan): boolean {
   const times = [startTimeUnixNano, endTimeUnixNano];
   return (
     typeof name === 'string' &&
     times.every((time) => time >= 0n && time <= MAX_NANOS) &&
-    links.every((link) => typeof link.traceId === 'string' && typeof link.spanId === 'string')
+    links.every((link) => typeof link.traceId === 'string' && typeof link.spanId === 'string') &&
+    events.every((event) => typeof event.name === 'string') &&
+    typeof status.message === 'string'
   );
 }
 

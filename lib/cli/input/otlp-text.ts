@@ -3,6 +3,7 @@
 // The three shapes of OTLP JSON files: a request a line (the Collector's file exporter), one object, one array, the
 // latter two on one line or many. Bounded memory: lines that are too long to be parsed at once are streamed. A line
 // that is not JSON is counted and told, and the spans before its fault are used. Called by the file reader.
+import type { ReceivedSpan } from '../../testing/otlp-json';
 import { parseJson } from './json-value';
 import { checkedSpan, fieldsOf, resourceOf, scopeOf } from './otlp-span';
 import { OtlpDocument, type SpanSink } from './otlp-document';
@@ -28,9 +29,11 @@ export class OtlpText {
   #decided = false;
   #document: OtlpDocument | undefined;
   #skipping = false;
+  /** What `sink.span` threw: no fault of the text's. */
+  #sinkError: unknown;
 
   constructor(sink: TextSink) {
-    this.#sink = sink;
+    this.#sink = { ...sink, span: (span) => this.#hand(span, sink) };
   }
 
   write(chunk: Buffer): void {
@@ -100,6 +103,7 @@ export class OtlpText {
       for (const piece of pieces) this.#document!.write(piece);
       if (complete && this.#document!.depth === 0) this.#document = undefined;
     } catch (error) {
+      this.#rethrowSinkError(error);
       this.#sink.badLine(this.#line, messageOf(error));
       this.#document = undefined;
       this.#skipping = !complete;
@@ -112,12 +116,27 @@ export class OtlpText {
     try {
       document.write(line);
     } catch (error) {
+      this.#rethrowSinkError(error);
       this.#sink.badLine(number, messageOf(error));
       return;
     }
     if (document.depth === 0) return;
     if (last) this.#sink.truncated();
     else this.#sink.badLine(number, 'it ends too soon');
+  }
+
+  #hand(span: ReceivedSpan, sink: TextSink): void {
+    try {
+      sink.span(span);
+    } catch (error) {
+      this.#sinkError = error;
+      throw error;
+    }
+  }
+
+  // A full disk is no bad line.
+  #rethrowSinkError(error: unknown): void {
+    if (error === this.#sinkError) throw error;
   }
 }
 

@@ -6,10 +6,11 @@
 /** `1.234 ms`-like, with the unit that keeps it short. */
 export function formatNanos(nanos: number): string {
   const size = Math.abs(nanos);
-  if (size < 1e3) return `${Math.round(nanos)} ns`;
-  if (size < 1e6) return `${(nanos / 1e3).toPrecision(3)} us`;
-  if (size < 1e9) return `${(nanos / 1e6).toPrecision(3)} ms`;
-  if (size < 1e12) return `${(nanos / 1e9).toPrecision(3)} s`;
+  // Limits are where three digits would round to the next unit.
+  if (size < 999.5) return `${Math.round(nanos)} ns`;
+  if (size < 999.5e3) return `${(nanos / 1e3).toPrecision(3)} us`;
+  if (size < 999.5e6) return `${(nanos / 1e6).toPrecision(3)} ms`;
+  if (size < 999.5e9) return `${(nanos / 1e9).toPrecision(3)} s`;
   return `${Math.round(nanos / 1e9)} s`;
 }
 

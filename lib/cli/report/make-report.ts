@@ -5,6 +5,7 @@
 import type { ReceivedSpan } from '../../testing/otlp-json';
 import { CommandError, EXIT } from '../exit-codes';
 import { type FileAccount, readOtlpFile } from '../input/otlp-file';
+import { refusePipe } from '../input/plain-file';
 import type { Why } from '../model/chosen-requests';
 import { isGpuSlice, kindOf } from '../model/classify';
 import { type ShownRequest, ShownRequests } from '../model/shown-requests';
@@ -37,6 +38,7 @@ export interface Report {
 
 /** @throws CommandError `EXIT.input` when a file cannot be read, or there is no span in any. */
 export async function makeReport(paths: readonly string[], options: ReportOptions): Promise<Report> {
+  for (const path of paths) await refusePipe(path);
   const progress = new Progress(paths.length, options.onProgress);
   const summary = new Summary(Math.max(options.rows, options.slowest));
   const files: FileAccount[] = [];
