@@ -112,6 +112,21 @@ describe('intervals', () => {
     expect(set.merged().length).toBeLessThanOrEqual(64);
   });
 
+  it('are coarsened no more than it takes where all gaps are equal', () => {
+    const set = new Intervals(64);
+    for (let i = 0; i < 64; i++) set.add(i * 10, i * 10 + 5);
+    expect(set.cover()).toMatchObject({ busy: 64 * 5 + 32 * 5, coarsened: 32 * 5, last: 635 });
+  });
+
+  it('have each overlap once, however often they are merged on the way', () => {
+    const set = new Intervals(1000);
+    for (let stream = 0; stream < 3; stream++) {
+      for (let i = 0; i < 450; i++) set.add(i * 20, i * 20 + 10);
+    }
+    expect(set.cover()).toMatchObject({ busy: 4500, overlap: 4500, coarsened: 0 });
+    expect(set.cover().overlap).toBe(4500);
+  });
+
   it('ignore what is no number and take an end before its start as its start', () => {
     const set = new Intervals();
     set.add(Number.NaN, 3);

@@ -2,7 +2,7 @@
 //
 // `gpuspan convert --kineto`: the PyTorch profiler's Chrome trace on the clock of the spans, whatever is in it.
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -101,6 +101,58 @@ describe('a trace of the PyTorch profiler', () => {
     );
     expect(named(await merged(JSON.stringify(epoch)), 'gemm').start).toBe(time(40_000));
     expect(named(await merged(trace(epoch, null)), 'gemm').start).toBe(time(40_000));
+  });
+
+  it('keeps numbers that are written with more digits than a double prints', async () => {
+    const args = '"id": 9007199254740993, "share": 12.500, "list": [1.50, 2], "deep": {"a": 1.50}';
+    const shown = await merged(`{"traceEvents": [
+      {"ph": "X", "name": "trailing", "pid": 1, "tid": 2, "ts": 6908475.120, "dur": 12.500, "args": {${args}}},
+      {"ph": "C", "name": "load", "pid": 1, "ts": 5.10, "args": {"id": 9007199254740993, "value": 0.50}}
+    ], "baseTimeNanoseconds": ${BASE}}`);
+    expect(shown.stderr).not.toContain('malformed');
+    const { start, end, args: kept } = named(shown, 'trailing');
+    expect([start, end]).toEqual([time(6_908_475_120), time(6_908_487_620)]);
+    expect(kept).toMatchObject({ share: [12.5], list: [[1.5, 2]], deep: ['{"a":1.5}'] });
+    expect(shown.counters.map(({ value }) => value)).toContain(0.5);
+  });
+
+  it('has epoch times with places to the nanosecond', async () => {
+    const shown = await merged(`[{"ph": "X", "name": "epoch", "pid": 1, "tid": 2,
+      "ts": ${BASE / 1000n}.123, "dur": 0.007}, {"ph": "X", "name": "longer", "pid": 1, "tid": 3,
+      "ts": ${BASE / 1000n}.4996, "dur": 1e3}]`);
+    expect(named(shown, 'epoch')).toMatchObject({ start: time(123), end: time(130) });
+    expect(named(shown, 'longer')).toMatchObject({ start: time(500), end: time(1_000_500) });
+  });
+
+  it('of one name as another has its own processes and arrows, and the folder that tells them apart', async () => {
+    const folder = temporaryFolder();
+    const paths = ['rank0', 'rank1'].map((rank) => join(folder, rank, 'torch.json'));
+    for (const path of paths) {
+      mkdirSync(join(path, '..'));
+      writeFileSync(path, trace());
+    }
+    const out = join(folder, 'out.pftrace');
+    const words = paths.flatMap((path) => ['--kineto', path]);
+    expect((await gpuspan('convert', ...words, '-o', out)).code).toBe(0);
+    const shown = view(readFileSync(out));
+    const launches = shown.slices.filter(({ name }) => name === 'cudaLaunchKernel');
+    expect(launches.map(({ track }) => pathOf(shown, track)).sort()).toEqual([
+      'python 1234 (rank0/torch.json) / thread 1234',
+      'python 1234 (rank1/torch.json) / thread 1234',
+    ]);
+    expect(new Set(launches.flatMap(({ flows }) => flows)).size).toBe(2);
+  });
+
+  it('of slices that never end keeps a number in all, whatever the threads, and tells the rest', async () => {
+    const begun = Array.from(
+      { length: 200_500 },
+      (_, at) => `{"ph":"B","name":"b","pid":1,"tid":${at % 401},"ts":${at}}`,
+    );
+    const out = join(temporaryFolder(), 'out.pftrace');
+    const kineto = fileOf(`{"traceEvents": [${begun.join()}], "baseTimeNanoseconds": ${BASE}}`);
+    const { code, stdout, stderr } = await gpuspan('convert', '--kineto', kineto, '-o', out);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('200000 events of PyTorch')]);
+    expect(stderr).toContain('500 events of kinds that are not drawn');
   });
 
   it('draws an arrow that belongs to no slice to an instant', async () => {

@@ -2,7 +2,7 @@
 //
 // Files of spans to one Perfetto trace, in bounded memory: each input is read once into records, which are sorted by time,
 // in temporary files where there are many; then one pass through time writes the trace. Called by `gpuspan convert`.
-import { basename } from 'node:path';
+import { resolve, sep } from 'node:path';
 import { identityOf } from '../../perfetto/identity';
 import { TraceWriter } from '../../perfetto/trace-writer';
 import type { ReceivedSpan } from '../../testing/otlp-json';
@@ -12,6 +12,7 @@ import { refuseOwnInput } from '../streams';
 import { EventFields } from './event-fields';
 import { KinetoEncoder } from './kineto-encoder';
 import { type KinetoAccount, kinetoBase, readKineto } from './kineto-file';
+import type { KinetoName } from './kineto-places';
 import { OutputFile } from './output-file';
 import { Places } from './places';
 import { RecordWriter } from './record';
@@ -57,7 +58,10 @@ export async function convertFiles(paths: readonly string[], options: ConvertOpt
   const conversion = new Conversion(output, options);
   try {
     for (const path of paths) await conversion.readSpans(path);
-    for (const path of kineto) await conversion.readKineto(path);
+    const names = shortNames(kineto);
+    for (const [index, path] of kineto.entries()) {
+      await conversion.readKineto(path, { key: `${index} ${path}`, name: names[index]! });
+    }
     const converted = await conversion.write();
     output.finish();
     return converted;
@@ -94,10 +98,10 @@ class Conversion {
     this.#files.push(await readOtlpFile(path, { onSpan, onProgress: this.#progress() }));
   }
 
-  async readKineto(path: string): Promise<void> {
+  async readKineto(path: string, name: KinetoName): Promise<void> {
     const base = await kinetoBase(path, this.#options.signal);
     const wrong = { badEvents: 0, skipped: 0 };
-    const encoder = new KinetoEncoder(this.#writer.names, this.#places, basename(path), base, {
+    const encoder = new KinetoEncoder(this.#writer.names, this.#places, name, base, {
       record: (record) => this.#sorter.add(record),
       bad: () => wrong.badEvents++,
       skipped: () => wrong.skipped++,
@@ -179,6 +183,18 @@ class Conversion {
     this.#done = done;
     this.#options.onProgress?.(done, 2 * this.#size);
   }
+}
+
+// Without their folders, but for what tells files of one name apart.
+function shortNames(paths: readonly string[]): string[] {
+  const parts = paths.map((path) => resolve(path).split(sep));
+  return parts.map((own) => {
+    const tail = (of: readonly string[], length: number): string => of.slice(-length).join(sep);
+    const others = parts.filter((other) => other.join(sep) !== own.join(sep));
+    let length = 1;
+    while (length < own.length && others.some((other) => tail(other, length) === tail(own, length))) length++;
+    return tail(own, length);
+  });
 }
 
 function firstNote(files: readonly FileAccount[]): string {

@@ -3,6 +3,7 @@
 // The fields of one Perfetto event in a record: name, category, flows, arguments. What anybody may have put into a file is
 // bounded here: long texts are cut and counted. Used by the encoders of spans and of Kineto's events.
 import type { InternedName, InternedNames } from '../../perfetto/interned-names';
+import { plainNumber } from '../input/json-value';
 import { MAX_RECORD_BYTES, type RecordWriter } from './record';
 
 /** Of a text value, in characters. */
@@ -62,13 +63,14 @@ export class EventFields {
   }
 
   /** A value of any type: numbers, truth values, texts and lists of them as such, others as JSON. */
-  argument(key: string, value: unknown): void {
+  argument(key: string, given: unknown): void {
     const { out, values } = this.#record;
     if (out.at + VALUE_BYTES > MAX_RECORD_BYTES) {
       this.cut++;
       return;
     }
     const name = this.#argumentName(key);
+    const value = Array.isArray(given) ? given.map(plainNumber) : plainNumber(given);
     if (typeof value === 'string') values.text(name, this.#shortened(value, MAX_TEXT));
     else if (typeof value === 'number') values.number(name, value);
     else if (typeof value === 'boolean') values.bool(name, value);
@@ -118,7 +120,9 @@ function asText(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
   try {
-    return JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? String(item) : item)) ?? '';
+    return (
+      JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? String(item) : plainNumber(item))) ?? ''
+    );
   } catch {
     return '(nested too deep)';
   }

@@ -3,10 +3,11 @@
 // Events of a PyTorch profiler's (Kineto's) Chrome trace as records: complete events and pairs of begin and end as slices,
 // instants, counters, and flows, which join the slices that begin where they do. Called for each event of a file.
 import type { InternedNames } from '../../perfetto/interned-names';
+import { numberText, plainNumber } from '../input/json-value';
 import { type Fields, fieldsOf } from '../input/otlp-span';
 import { EventFields } from './event-fields';
 import { flowId } from './flow-id';
-import { KinetoPlaces } from './kineto-places';
+import { type KinetoName, KinetoPlaces } from './kineto-places';
 import type { Places } from './places';
 import { RECORD, RECORD_FLAG, RecordWriter } from './record';
 
@@ -14,7 +15,7 @@ const MAX_NANOS = 2n ** 63n - 1n;
 const MAX_SERIES = 16;
 /** Begun and not ended, of one thread and of all. */
 const MAX_BEGUN = 10_000;
-const MAX_THREADS = 10_000;
+const MAX_OPEN = 200_000;
 const COUNTER_DOUBLE = 44;
 
 interface Begun {
@@ -34,15 +35,16 @@ export class KinetoEncoder {
   readonly #fields: EventFields;
   readonly #places: KinetoPlaces;
   readonly #sink: KinetoSink;
-  readonly #file: string;
+  readonly #key: string;
   readonly #base: bigint;
   readonly #begun = new Map<number, Begun[]>();
+  #open = 0;
 
   /** `base`: epoch ns that the events' times count from. */
-  constructor(names: InternedNames, places: Places, file: string, base: bigint, sink: KinetoSink) {
+  constructor(names: InternedNames, places: Places, file: KinetoName, base: bigint, sink: KinetoSink) {
     this.#fields = new EventFields(this.#record, names);
     this.#places = new KinetoPlaces(places, file);
-    this.#file = file;
+    this.#key = file.key;
     this.#base = base;
     this.#sink = sink;
   }
@@ -75,6 +77,7 @@ export class KinetoEncoder {
       for (const { event, start } of stack) this.#slice({ ...event, unfinished: true }, place, start, start);
     }
     this.#begun.clear();
+    this.#open = 0;
   }
 
   #timed(kind: string, event: Fields, start: bigint, pid: string, tid: string): void {
@@ -100,21 +103,25 @@ export class KinetoEncoder {
 
   #begin(event: Fields, place: number, start: bigint): void {
     const stack = this.#begun.get(place) ?? [];
-    if (stack.length >= MAX_BEGUN || (stack.length === 0 && this.#begun.size >= MAX_THREADS)) {
+    if (stack.length >= MAX_BEGUN || this.#open >= MAX_OPEN) {
       this.#sink.skipped();
       return;
     }
     stack.push({ event, start });
+    this.#open++;
     this.#begun.set(place, stack);
   }
 
   // Arguments of both are the slice's.
   #end(event: Fields, place: number, end: bigint): void {
-    const begun = this.#begun.get(place)?.pop();
+    const stack = this.#begun.get(place);
+    const begun = stack?.pop();
     if (begun === undefined) {
       this.#sink.bad();
       return;
     }
+    this.#open--;
+    if (stack?.length === 0) this.#begun.delete(place);
     const args = { ...fieldsOf(begun.event['args']), ...fieldsOf(event['args']) };
     this.#slice({ ...begun.event, args }, place, begun.start, end);
   }
@@ -130,7 +137,7 @@ export class KinetoEncoder {
   #counters(event: Fields, pid: string, start: bigint): void {
     const series = Object.entries(fieldsOf(event['args']) ?? {}).slice(0, MAX_SERIES);
     for (const [key, given] of series) {
-      const value = typeof given === 'bigint' ? Number(given) : given;
+      const value = typeof given === 'bigint' ? Number(given) : plainNumber(given);
       if (typeof value !== 'number') continue;
       const name = series.length > 1 ? `${String(event['name'])} ${key}` : String(event['name']);
       const place = this.#places.counter(pid, name);
@@ -145,7 +152,7 @@ export class KinetoEncoder {
 
   #flow(event: Fields, place: number, start: bigint): void {
     this.#record.begin({ start, end: start, place, origin: 0, flags: RECORD_FLAG.flow });
-    this.#record.id(RECORD.id, flowId(this.#file, String(event['cat']), idText(event['id'])));
+    this.#record.id(RECORD.id, flowId(this.#key, String(event['cat']), idText(event['id'])));
     this.#named(event);
     this.#emit();
   }
@@ -171,12 +178,23 @@ export class KinetoEncoder {
 /** Microseconds, with places behind the point, as nanoseconds; undefined when it is no number, 0n below 0 for durations. */
 export function nanosOf(micros: unknown): bigint | undefined {
   if (typeof micros === 'bigint') return micros * 1000n;
+  const text = numberText(micros);
+  if (text !== undefined) return exactNanos(text) ?? nanosOf(Number(text));
   if (typeof micros !== 'number' || !Number.isFinite(micros)) return undefined;
   const whole = Math.floor(micros);
   return BigInt(whole) * 1000n + BigInt(Math.round((micros - whole) * 1000));
 }
 
-function idText(id: unknown): string {
+// A double has no room for the nanoseconds of epoch times.
+function exactNanos(micros: string): bigint | undefined {
+  const [, sign, whole, places] = /^(-?)(\d{1,19})\.(\d+)$/.exec(micros) ?? [];
+  if (whole === undefined) return undefined;
+  const nanos = BigInt(whole) * 1000n + BigInt(Math.round(Number(`0.${places}`) * 1000));
+  return sign === '-' ? -nanos : nanos;
+}
+
+function idText(given: unknown): string {
+  const id = plainNumber(given);
   return typeof id === 'string'
     ? id.slice(0, 100)
     : typeof id === 'number' || typeof id === 'bigint'

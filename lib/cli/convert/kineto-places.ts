@@ -8,19 +8,27 @@ import { RANK } from './span-place';
 
 const MAX_NAME = 120;
 
+/** Of a file. */
+export interface KinetoName {
+  /** No other file's. */
+  readonly key: string;
+  /** As shown. */
+  readonly name: string;
+}
+
 export class KinetoPlaces {
   readonly #places: Places;
-  readonly #file: string;
+  readonly #file: KinetoName;
 
   /** `file`: tells its processes from those of other files. */
-  constructor(places: Places, file: string) {
+  constructor(places: Places, file: KinetoName) {
     this.#places = places;
     this.#file = file;
   }
 
   process(pid: string): number {
-    return this.#places.process(`kineto ${this.#file} ${pid}`, () => ({
-      name: short(`${/^\d/.test(pid) ? 'process ' : ''}${pid} (${this.#file})`),
+    return this.#places.process(`kineto ${this.#file.key} ${pid}`, () => ({
+      name: short(`${/^\d/.test(pid) ? 'process ' : ''}${pid} (${this.#file.name})`),
       attributes: {},
     }));
   }
@@ -46,7 +54,7 @@ export class KinetoPlaces {
   name(what: string, pid: string, tid: string, args: Fields): void {
     const text = (key: string): string => (typeof args[key] === 'string' ? (args[key] as string) : '');
     if (what === 'process_name') {
-      this.#places.renameProcess(this.process(pid), short(`${text('name')} ${pid} (${this.#file})`.trim()));
+      this.#places.renameProcess(this.process(pid), short(`${text('name')} ${pid} (${this.#file.name})`.trim()));
     } else if (what === 'process_labels') {
       this.#places.labelProcess(this.process(pid), short(text('labels')));
     } else if (what === 'thread_name' && text('name') !== '') {

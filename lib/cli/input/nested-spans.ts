@@ -78,8 +78,7 @@ export class NestedSpans {
 
   /** Gives what waits for nothing that could come any more. */
   finish(): void {
-    for (const line of this.#lines.values()) this.#giveUp(line);
-    this.#giveUpLaunched();
+    this.#giveUpAll();
   }
 
   #lineOf(track: SliceTrack): Line {
@@ -98,7 +97,7 @@ export class NestedSpans {
     line.nodes.push(node);
     line.tops.push(node);
     this.#waiting++;
-    if (this.#waiting > MAX_WAITING) for (const each of this.#lines.values()) this.#giveUp(each);
+    if (this.#waiting > MAX_WAITING) this.#giveUpAll();
   }
 
   // A lane is one request's until its worker leaves, so all that waits there is its, though it may have begun before.
@@ -116,8 +115,12 @@ export class NestedSpans {
     for (const { slice, id, parent: own } of nodes) this.#give(slice, track, id, own || parent, owner);
   }
 
-  #giveUp(line: Line): void {
-    this.#giveAll(line, '', NOBODY);
+  // GPU slices too, or each slice that follows would find the limit reached and visit every line again.
+  #giveUpAll(): void {
+    for (const line of this.#lines.values()) this.#giveAll(line, '', NOBODY);
+    this.#lines.clear();
+    this.#lanes.clear();
+    this.#giveUpLaunched();
   }
 
   #addGpu(slice: TraceSlice, track: SliceTrack): void {

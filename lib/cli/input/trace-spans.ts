@@ -10,8 +10,9 @@ import { EVENT_TYPE, type TraceEvent, type TraceTrack } from './trace-events';
 import { isHex, type SliceTrack, type SpanSource, type TraceSlice } from './trace-slice';
 
 const MAX_TRACKS = 200_000;
-/** Begun and not ended, of one track. */
+/** Begun and not ended, of one track and of all. */
 const MAX_OPEN = 10_000;
+const MAX_OPEN_OF_ALL = 200_000;
 const MAX_EVENTS = 1000;
 const MAX_CLIMB = 32;
 const KINDS: Readonly<Record<string, number>> = { server: 2, client: 3, producer: 4, consumer: 5 };
@@ -25,6 +26,7 @@ export class TraceSpans {
   /** By the track that is above all others of a process. */
   readonly #resources = new Map<SliceTrack, Attributes>();
   readonly #nested: NestedSpans;
+  #open = 0;
 
   constructor(take: (span: ReceivedSpan) => void) {
     this.#take = take;
@@ -51,9 +53,7 @@ export class TraceSpans {
   /** Gives what still waits for the request that it belongs to; returns how many slices never ended. */
   finish(): number {
     this.#nested.finish();
-    let open = 0;
-    for (const track of this.#tracks.values()) open += track.open.length;
-    return open;
+    return this.#open;
   }
 
   #trackOf(uuid: bigint): SliceTrack | undefined {
@@ -65,14 +65,16 @@ export class TraceSpans {
   }
 
   #begin(event: TraceEvent, { open }: SliceTrack): boolean {
-    if (open.length >= MAX_OPEN || event.time >= 2n ** 63n) return false;
+    if (open.length >= MAX_OPEN || this.#open >= MAX_OPEN_OF_ALL || event.time >= 2n ** 63n) return false;
     open.push({ event, events: [] });
+    this.#open++;
     return true;
   }
 
   #end(time: bigint, track: SliceTrack): boolean {
     const begun = track.open.pop();
     if (begun === undefined) return false;
+    this.#open--;
     const { event, events } = begun;
     const { name, category, args, flows } = event;
     const early = args['gpuspan.drawn_early_ns'];

@@ -23,11 +23,14 @@ export class Intervals {
   #ends: Float64Array = new Float64Array(64);
   #count = 0;
   #coarsened = 0;
-  #overlap = 0;
+  /** Where two or more were open; may overlap itself, so its union counts. Undefined until there is some. */
+  #twice: Intervals | undefined;
+  readonly #hasTwice: boolean;
 
-  /** Keeps up to `limit` intervals as they are. */
-  constructor(limit = DEFAULT_LIMIT) {
+  /** Keeps up to `limit` intervals as they are; `hasTwice`: finds the overlap too. */
+  constructor(limit = DEFAULT_LIMIT, hasTwice = true) {
     this.#limit = limit;
+    this.#hasTwice = hasTwice;
   }
 
   /** An end before its start counts as its start; NaN and infinity are ignored. */
@@ -45,7 +48,8 @@ export class Intervals {
     const busy = merged.reduce((sum, [start, end]) => sum + end - start, 0);
     const first = merged[0]?.[0] ?? 0;
     const last = merged.at(-1)?.[1] ?? 0;
-    return { busy, overlap: this.#overlap, first, last, coarsened: this.#coarsened };
+    const overlap = Math.min(busy, this.#twice?.cover().busy ?? 0);
+    return { busy, overlap, first, last, coarsened: this.#coarsened };
   }
 
   /** The union, as disjoint intervals in order. */
@@ -76,12 +80,12 @@ export class Intervals {
       while (begun < starts.length && starts[begun]! <= end) {
         const open = begun - ended;
         if (open === 0) from = starts[begun]!;
-        if (open >= 2) this.#overlap += starts[begun]! - previous;
+        if (open >= 2) this.#addTwice(previous, starts[begun]!);
         previous = starts[begun]!;
         begun++;
       }
       const open = begun - ended;
-      if (open >= 2) this.#overlap += end - previous;
+      if (open >= 2) this.#addTwice(previous, end);
       previous = end;
       if (open > 1) continue;
       // Written behind what was read: `kept` never passes `ended`, nor `begun`.
@@ -92,15 +96,26 @@ export class Intervals {
     this.#count = kept;
   }
 
-  // Merging may not be enough: then the smaller half of the gaps is closed.
+  // What was merged and is overlapped again must not count again, so it is kept, not summed.
+  #addTwice(start: number, end: number): void {
+    if (!this.#hasTwice || end <= start) return;
+    this.#twice ??= new Intervals(this.#limit, false);
+    this.#twice.add(start, end);
+  }
+
+  // Merging may not be enough: then the smaller half of the gaps is closed, and of equal ones no more than it takes.
   #compact(): void {
     this.#merge();
     if (this.#count <= this.#limit / 2) return;
     const gaps = Float64Array.from({ length: this.#count - 1 }, (_, i) => this.#starts[i + 1]! - this.#ends[i]!);
-    const closed = gaps.slice().sort()[gaps.length >> 1]!;
+    const half = (gaps.length + 1) >> 1;
+    const sorted = gaps.slice().sort();
+    const most = sorted[half - 1]!;
+    let ties = half - sorted.indexOf(most);
     let kept = 0;
     for (let i = 1; i < this.#count; i++) {
-      if (gaps[i - 1]! <= closed) this.#coarsened += gaps[i - 1]!;
+      const gap = gaps[i - 1]!;
+      if (gap < most || (gap === most && ties-- > 0)) this.#coarsened += gap;
       else this.#starts[++kept] = this.#starts[i]!;
       this.#ends[kept] = this.#ends[i]!;
     }

@@ -89,6 +89,12 @@ function gpuLines(gpu: GpuSummary | undefined): string {
     formatTable(['device', 'slices', 'busy', 'idle', 'busy share', 'overlap'], rows, 1),
     `  queue delay ${quantileText(gpu.queueDelayNanos)}`,
     `  bound of a time ${quantileText(gpu.boundNanos)}; ${gpu.clamped} clamped`,
+    ...gpu.devices
+      .filter(({ coarsenedNanos }) => coarsenedNanos > 0)
+      .map(
+        ({ device, coarsenedNanos }) =>
+          `  busy of ${printable(device)} is up to ${formatNanos(coarsenedNanos)} too high: too many slices to keep each`,
+      ),
     ...(gpu.sampled > 0 ? [`  ${gpu.sampled} slices stand for several each: busy is too low`] : []),
   ].join('\n');
 }

@@ -51,6 +51,7 @@ export interface PageDevice {
   readonly busyNanos: number;
   readonly idleNanos: number;
   readonly overlapNanos: number;
+  readonly coarsenedNanos: number;
   readonly streams: readonly PageStream[];
 }
 

@@ -29,7 +29,8 @@ export function overview(report: Report, open: (request: PageRequest) => void): 
 
 /** What makes the figures less than they seem. */
 function notices({ data }: Report): HTMLElement | undefined {
-  const { losses, flags } = data.summary;
+  const { losses, flags, gpu } = data.summary;
+  const coarse = (gpu?.devices ?? []).filter(({ coarsenedNanos }) => coarsenedNanos > 0);
   const reasons = Object.entries(losses.byReason).map(([reason, count]) => `${reason} ${whole(count)}`);
   const damaged = data.files.filter(({ problems }) => problems.length > 0);
   const told = Object.entries(flags).filter(([, count]) => count > 0);
@@ -38,6 +39,10 @@ function notices({ data }: Report): HTMLElement | undefined {
       ? `${whole(losses.total)} slices were lost (${reasons.join(', ')}): times are of what was recorded.`
       : '',
     ...damaged.map(({ path, problems }) => `${path}: ${problems.join('; ')}.`),
+    ...coarse.map(
+      ({ device, coarsenedNanos }) =>
+        `Busy of ${device} is up to ${nanos(coarsenedNanos)} too high: too many slices to keep each.`,
+    ),
     told.length > 0
       ? `Spans with a flag: ${told.map(([name, count]) => `${name.replace('_', ' ')} ${whole(count)}`).join(', ')}.`
       : '',
