@@ -14,8 +14,8 @@ export interface OtlpRequest {
 }
 
 /**
- * Spans a request: some 300 KB. Four times OTEL_BSP_MAX_EXPORT_BATCH_SIZE's default, which halves what delivery costs a
- * busy process (`npm run load`); twice as many would gain a tenth more.
+ * Spans a request. Four times OTEL_BSP_MAX_EXPORT_BATCH_SIZE's default: what an HTTP request costs besides its bytes is most of
+ * what delivery costs a busy process. MAX_REQUEST_BYTES keeps one with much in its spans below what receivers take.
  */
 export const MAX_REQUEST_SPANS = 2048;
 /** A request is closed when it is so large; receivers by gRPC take 4 MiB unless told otherwise. */

@@ -13,13 +13,17 @@ export interface OpenPage {
   readonly problems: string[];
 }
 
+/** Less than a hook has: a browser that does not come up is ended, and left to nobody. */
+const LAUNCH_MILLIS = 45_000;
+
 let browser: Browser | undefined;
 
 /** One browser for the tests of a file. */
 export function useBrowser(): void {
   beforeAll(async () => {
     const executablePath = findChromium();
-    if (executablePath !== undefined) browser = await chromium.launch(launchOptions(executablePath));
+    if (executablePath !== undefined)
+      browser = await chromium.launch({ ...launchOptions(executablePath), timeout: LAUNCH_MILLIS });
   });
   afterAll(() => browser?.close());
 }
