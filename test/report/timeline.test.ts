@@ -84,9 +84,9 @@ describe('the timeline of a request', () => {
     }
     await page.locator('canvas.tracks').focus();
     await page.keyboard.press('Enter');
-    const seen = await sight(page);
-    expect(seen.start).toBeGreaterThan(13 * MS);
-    expectAt(await outline(page), SLICES.launch, seen);
+    // Drawn with the browser's next frame.
+    await expect.poll(async () => (await sight(page)).start).toBeGreaterThan(13 * MS);
+    expectAt(await outline(page), SLICES.launch, await sight(page));
   });
 
   it('paints nested slices below what they are in, and GPU slices below all of the host', async (context) => {
