@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An episode of failures, from the first one after a success to the next success: what is said of it, one line at its
-// beginning and one at its end, and how long the sink pauses in it. Used by a paced sink and a trace
-// file, on the thread that reads.
+// An episode of failures, from the first one after a success to the next success: who is told of it, and how long the sink
+// pauses in it. Used by a paced sink and a trace file, on the thread that reads.
+import { type LineOptions, OutageLines } from './outage-lines';
 
-export interface EpisodeOptions {
-  readonly destination: string;
-  readonly warn: (message: string) => void;
+export interface EpisodeOptions extends LineOptions {
   /** Told of each failure: spans that are lost with it, 0 where they are sent again. */
   readonly onFailure?: ((failure: Failure) => void) | undefined;
   /** Told of the success after failures. */
@@ -36,15 +34,15 @@ const FREE_FAILURES = 2;
 
 export class Episode {
   readonly #options: EpisodeOptions;
+  readonly #lines: OutageLines;
   #failures = 0;
   #lost = 0;
   #notBefore = -Infinity;
   #maxPauseMillis = MAX_PAUSE_MILLIS;
-  // Of successes that were not whole; said once until one is.
-  #isPartial = false;
 
   constructor(options: EpisodeOptions) {
     this.#options = options;
+    this.#lines = new OutageLines(options);
   }
 
   get failing(): boolean {
@@ -58,6 +56,7 @@ export class Episode {
 
   /** The end is near: shorter pauses, also the one that has begun. */
   hurry(): void {
+    this.#lines.hurry();
     this.#maxPauseMillis = LAST_PAUSE_MILLIS;
     this.#notBefore = Math.min(this.#notBefore, performance.now() + LAST_PAUSE_MILLIS);
   }
@@ -81,23 +80,20 @@ export class Episode {
 
   /** `rejected`: spans of the batch that the receiver did not take. */
   succeeded(rejected: number): void {
-    const { destination, warn, onRecovery } = this.#options;
     if (this.failing) {
-      warn(`export to ${destination} succeeds again; ${this.#lost} spans were lost`);
-      onRecovery?.({ destination, lostSpans: this.#lost });
+      this.#lines.ended(this.#lost);
+      this.#options.onRecovery?.({ destination: this.#options.destination, lostSpans: this.#lost });
     }
     this.#failures = 0;
     this.#lost = 0;
     this.#notBefore = -Infinity;
-    if (rejected > 0 && !this.#isPartial)
-      warn(`${destination} accepts only part of what it is sent; what it does not is counted as rejected`);
-    this.#isPartial = rejected > 0;
+    this.#lines.succeeded(rejected);
   }
 
   #begin(error: string, lostSpans: number, consequence: string): void {
-    const { destination, warn, onFailure } = this.#options;
+    const { destination, onFailure } = this.#options;
     const first = this.#failures++ === 0;
-    if (first) warn(`export to ${destination} fails: ${error}; ${consequence}`);
+    this.#lines.failed(error, consequence);
     onFailure?.({ destination, error, first, lostSpans });
   }
 

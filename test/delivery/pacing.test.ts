@@ -81,10 +81,7 @@ describe('the exporter sink', () => {
     ]);
     exporter.verdict = () => SUCCESS;
     sink.write(spans(1), () => undefined);
-    expect(warnings[1]).toBe('export to http://receiver.test/v1/traces succeeds again; 15 spans were lost');
-    exporter.verdict = () => failure('socket hang up');
-    sink.write(spans(1), () => undefined);
-    expect(warnings).toHaveLength(3);
+    expect(warnings.slice(1)).toEqual(['export to http://receiver.test/v1/traces succeeds again; 15 spans were lost']);
   });
 
   it('counts an export that throws as failed', () => {
