@@ -25,8 +25,8 @@ export interface DeliveryOrder {
 }
 
 /**
- * `wake`: look for a flush ticket now. `hurry`: the end is near, send nothing again. `stop`: flush was done, shut the
- * exporter down and end.
+ * `wake`: look for a flush ticket now. `hurry`: the process ends, send nothing again for long. `stop`: flush was done, shut
+ * the exporter down and end.
  */
 export interface ToWorker {
   readonly type: 'wake' | 'hurry' | 'stop';

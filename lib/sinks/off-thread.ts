@@ -166,10 +166,17 @@ export class OffThreadDelivery implements Delivery {
     this.#backOffMillis = Math.min(this.#backOffMillis * 2, MAX_BACK_OFF_MILLIS);
   }
 
+  // Only the main thread's end is the process's: there the worker gives up by itself, and what it gives up is lost. What a
+  // worker_thread leaves behind is the next reader's.
+  async #lastFlush(): Promise<void> {
+    if (!isMainThread) return this.flush();
+    this.#send({ type: 'hurry' });
+    return this.#flush(() => false);
+  }
+
   async #stop(): Promise<void> {
     const deadline = performance.now() + FLUSH_TIMEOUT_MILLIS;
-    this.#send({ type: 'hurry' });
-    await this.#flush(() => false); // the worker gives up by itself
+    await this.#lastFlush();
     this.#stopping = true;
     this.#watch.stop();
     const worker = this.#worker;

@@ -62,6 +62,20 @@ describe.concurrent('shutdown', () => {
     expectBalanced(stats, receiver);
     expect(stats.reader).toMatchObject({ delivered: 1_000, owners: 200, lost: {} });
   });
+
+  it('of a worker_thread that owns the delivery leaves what the receiver does not take to the next reader', async (context) => {
+    const receiver = await startHttp(context);
+    await receiver.close();
+    const told = await startProcess(receiver, context, 'http/protobuf', { ...SHORT, TEST_READER: 'thread' });
+    await told.tell({ type: 'record', requests: 10 });
+    await told.tell({ type: 'end-reader' });
+    expect(await told.stats()).toMatchObject({ recorded: 110, inRing: 110, reader: { lost: {} } });
+    await told.tell({ type: 'record', requests: 10 });
+    await receiver.listen();
+    await flushAll(told);
+    expectBalanced(await told.stats(), receiver);
+    expect(receiver.books.slices.size).toBe(210);
+  });
 });
 
 describe.concurrent('flush', () => {

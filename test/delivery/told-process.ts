@@ -9,7 +9,7 @@ import type { TracerStats } from '../../lib/tracer';
 export type Order =
   | { readonly type: 'record'; readonly requests: number }
   | { readonly type: 'flood'; readonly slices: number }
-  | { readonly type: 'flush' | 'shutdown' | 'rss' | 'stats' };
+  | { readonly type: 'flush' | 'end-reader' | 'shutdown' | 'rss' | 'stats' };
 
 export class ToldProcess {
   readonly #child: ChildProcess;
