@@ -156,6 +156,31 @@ describe('the span processor', () => {
     expect(output).toEqual([...OURS].sort().map((name) => [name, 'shop']));
   });
 
+  it.each([
+    ['no span tells its Resource', ''],
+    ['a detector of it never ends', "provider.getTracer('app').startSpan('theirs').end();"],
+  ])('keeps a process that ends naturally alive until an exporter has everything although %s', async (_, span) => {
+    const { code, output, stderr } = await runProgram(
+      `${SET_UP}
+      const exported = [];
+      const exporter = {
+        export: (spans, done) => void setTimeout(() => (exported.push(...spans), done({ code: 0 })), 20),
+        shutdown: async () => {},
+      };
+      const resource = RESOURCE.merge(resourceFromAttributes({ 'host.id': new Promise(() => {}) }));
+      const provider = new BasicTracerProvider({
+        resource,
+        spanProcessors: [gpuspanProcessor({ exporter, exitTimeoutMillis: 30_000 })],
+      });
+      ${span}
+      record(start());
+      process.on('exit', () => print(exported.map(({ name }) => name).sort()));`,
+      { GPUSPAN: '1' },
+    );
+    expect([code, stderr]).toEqual([0, '']);
+    expect(output).toEqual([...OURS].sort());
+  });
+
   it('says once that it comes too late for the Resource', async () => {
     const { stderr } = await runProgram(
       `${SET_UP}
