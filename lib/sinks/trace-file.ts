@@ -10,11 +10,13 @@ import {
   ftruncateSync,
   lstatSync,
   openSync,
+  readlinkSync,
   realpathSync,
   type Stats,
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { Episode, type EpisodeOptions } from './episode';
 
 export interface TraceFileOptions extends Omit<EpisodeOptions, 'destination'> {
@@ -120,7 +122,8 @@ export class TraceFile {
 
   #open(): number {
     this.#mayReplace ??= this.#isNew();
-    const path = this.#mayReplace ? replaced(this.#path) : this.#path;
+    const path = followed(this.#path);
+    if (this.#mayReplace) this.#takeAway(path);
     const file = this.#mayReplace || this.#isGone ? create(path) : openSync(path, APPEND, MODE);
     const status = fstatSync(file);
     if (!status.isFile()) {
@@ -131,17 +134,25 @@ export class TraceFile {
     this.#size = status.size;
     return file;
   }
+
+  // A file, never anything else.
+  #takeAway(path: string): void {
+    const status = lstatSync(path, { throwIfNoEntry: false });
+    if (status === undefined) return;
+    if (!status.isFile()) throw notAFile(this.#path, status);
+    unlinkSync(path);
+  }
 }
 
-// Takes a file away that bears the name, never anything else; returns what the name leads to.
-function replaced(name: string): string {
-  const found = lstatSync(name, { throwIfNoEntry: false });
-  if (found === undefined) return name;
-  const path = found.isSymbolicLink() ? realpathSync(name) : name;
-  const status = lstatSync(path);
-  if (!status.isFile()) throw notAFile(name, status);
-  unlinkSync(path);
-  return path;
+// What the name leads to, whether it is there or not: O_EXCL, unlike open(2) without it, follows no link.
+function followed(name: string): string {
+  if (lstatSync(name, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return name;
+  try {
+    return realpathSync(name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // a loop of links, for one
+    return followed(resolve(realpathSync(dirname(name)), readlinkSync(name)));
+  }
 }
 
 // Whoever made it meanwhile may write to it.

@@ -218,6 +218,12 @@ describe('a trace file that cannot be written', () => {
     ['its folder is missing', () => join(folder, 'missing', 'x.pftrace'), /ENOENT: no such file or directory, open/],
     ['it is a folder', () => place(() => mkdirSync(file)), /is a folder/],
     ['it is a pipe', () => place(() => spawnSync('mkfifo', [file])), /is no regular file/],
+    [
+      'it leads into a missing folder',
+      () => place(() => symlinkSync('missing/x.pftrace', file)),
+      /ENOENT: no such file or directory, open '\S+\/missing\/x\.pftrace'/,
+    ],
+    ['it leads to itself', () => place(() => symlinkSync('x.pftrace', file)), /ELOOP/],
     ['it leads to a device', () => place(() => symlinkSync('/dev/null', file)), /is no regular file/],
   ])('is one line and counted loss when %s', async (_, prepare, message) => {
     const GPUSPAN_FILE = prepare();
@@ -284,6 +290,26 @@ describe('a trace file that cannot be written', () => {
     expect(ended.code).toBe(0);
     expectBalanced(statsOf(ended));
     expect(view(readFileSync(GPUSPAN_FILE)).slices.length).toBeGreaterThanOrEqual(DRAWN);
+  });
+
+  it.each([
+    ['when it leads nowhere yet', ['record=6', 'shutdown'], {}],
+    [
+      'when its target was removed',
+      ['record=4', 'flush', 'remove-target', 'record=5', 'flush', 'record=6', 'shutdown'],
+      { file_failed: 50 },
+    ],
+  ])('is written through a symbolic link %s', async (_, steps, lost) => {
+    mkdirSync(join(folder, 'elsewhere'));
+    const target = join(folder, 'elsewhere', 'y.pftrace');
+    symlinkSync('elsewhere/z.pftrace', file);
+    symlinkSync('y.pftrace', join(folder, 'elsewhere', 'z.pftrace'));
+    const ended = await run(steps.map((step) => (step === 'remove-target' ? `remove=${target}` : step)));
+    const stats = statsOf(ended);
+    expectBalanced(stats);
+    expect(stats.reader.lost).toEqual(lost);
+    expect(view(readFileSync(target)).slices).toHaveLength(6 * DRAWN);
+    expect(lstatSync(file).isSymbolicLink()).toBe(true);
   });
 
   it('is left to another process that took its name over, and says what helps', async () => {
