@@ -20,7 +20,7 @@ export function buildFloorAddon() {
   withLock(() => runWhenStale(step, build));
 }
 
-/** Two calls that read their argument and the clock named, and nothing else. */
+/** `read()` reads the clock named, and does nothing else. */
 export function loadFloorAddon(clock) {
   const floor = createRequire(import.meta.url)(join(ROOT, BINARY));
   if (clock !== 'monotonic') floor.useCounter();

@@ -8,10 +8,11 @@ import { GpuspanError } from './errors';
 import type { EventOptions } from './event-options';
 import type { GpuStream } from './gpu';
 import { Holders } from './holders';
+import { handleOf } from './id-words';
 import { CLOSED, type Lane, type MemberColumns, type Token } from './lane';
 import { Loss } from './loss';
 import { BATCH_FLAG, MEMBERS_GONE, NONE, SCRATCH } from './native';
-import { attributesOf, type EndOptions, handleOf, Request } from './request';
+import { attributesOf, type EndOptions, Request } from './request';
 import type { EventKind, Stage } from './stage';
 
 /** Options of `tracer.batch`. */

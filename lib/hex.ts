@@ -13,11 +13,14 @@ const VALUES = Int8Array.from({ length: 128 }, (_, code) => DIGITS.indexOf(Strin
 const HIGH = Uint8Array.from({ length: 256 }, (_, byte) => DIGITS.charCodeAt(byte >> 4));
 const LOW = Uint8Array.from({ length: 256 }, (_, byte) => DIGITS.charCodeAt(byte & 15));
 
+/** 32-bit words by index: the scratch memory's, or a copy of some. */
+export type Words = readonly number[] | Int32Array;
+
 /**
  * The trace id of four words. Written out, because a loop that puts pieces together makes a string that is slow to
  * write and to parse, and Buffer's conversion is a call into Node for each id.
  */
-export function traceIdOf(words: Int32Array, index: number): string {
+export function traceIdOf(words: Words, index: number): string {
   const a = words[index]!;
   const b = words[index + 1]!;
   const c = words[index + 2]!;
@@ -59,7 +62,7 @@ export function traceIdOf(words: Int32Array, index: number): string {
 }
 
 /** The span id of two words. */
-export function spanIdOf(words: Int32Array, index: number): string {
+export function spanIdOf(words: Words, index: number): string {
   const a = words[index]!;
   const b = words[index + 1]!;
   return String.fromCharCode(

@@ -251,9 +251,11 @@ export class Lane {
   }
 }
 
-// A number that `| 0` leaves alone is an int32. The comparison with typeof comes first, because `| 0` calls valueOf
-// of objects and throws for a bigint.
-function isToken(token: unknown): token is Token {
+/**
+ * @internal A number that `| 0` leaves alone is an int32. The comparison with typeof comes first, because `| 0` calls
+ * valueOf of objects and throws for a bigint.
+ */
+export function isToken(token: unknown): token is Token {
   return typeof token === 'number' && (token | 0) === token;
 }
 

@@ -70,6 +70,8 @@ export const SCRATCH = {
   handle: 40,
   /** Out: 8 bytes, worker span id or batch span id. */
   span: 48,
+  /** In/out: the int32 of `beginPlaced` and `endPlaced`. */
+  integer: 56,
   /** Payload items start here, in every call that takes `bytes`. */
   payload: 64,
 } as const;
@@ -190,6 +192,12 @@ export interface Native {
   begin(where: number): number;
   beginUnder(where: number, parent: number): number;
   end(token: number): void;
+  /**
+   * `begin` and `end` with their one integer at SCRATCH.integer, where `beginPlaced` leaves the token: the hot pair,
+   * without what Node-API asks for arguments and results.
+   */
+  beginPlaced(): void;
+  endPlaced(): void;
   /** `bytes` of payload from SCRATCH.payload. */
   endWith(token: number, bytes: number): void;
   next(token: number, stage: number): number;

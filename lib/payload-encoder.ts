@@ -205,7 +205,8 @@ export class PayloadEncoder {
     return begun === this.begun ? this : this.restart(start, limit);
   }
 
-  private attribute(key: string, value: unknown): void {
+  /** One attribute that is no number. */
+  attribute(key: string, value: unknown): void {
     if (value === undefined || value === null) return;
     if (typeof value === 'string') this.string(key, value);
     else if (typeof value === 'boolean') this.boolean(key, value);

@@ -5,6 +5,7 @@
 import { type Attributes, OWNER_LIMIT } from './attributes';
 import type { Carrier } from './carrier';
 import { parseId } from './hex';
+import { copyIds } from './id-words';
 import { CLOSED, type Lane } from './lane';
 import { ASK_AGAIN, LOCAL_PARENT, NONE, SCRATCH } from './native';
 import type { ParentLike, ParentOptions } from './parent';
@@ -17,7 +18,6 @@ import type { TraceContext } from './trace-context';
 const TRACE = SCRATCH.traceId / 4;
 const PARENT = SCRATCH.parent / 4;
 const ROOT = SCRATCH.root / 4;
-const ID_WORDS = SCRATCH.span / 4;
 const DEFAULT_NAME = 'request';
 
 /** How a request starts, checked by the tracer. */
@@ -81,14 +81,14 @@ function encodeRoot(
   const payload = lane.payload.begin(OWNER_LIMIT);
   if (name !== undefined && name !== DEFAULT_NAME) payload.name(name);
   if (state !== undefined) payload.traceState(state);
-  if (id !== undefined) payload.attributes({ rid: id });
-  if (module !== undefined) payload.attributes({ 'gpuspan.request.module': module });
+  if (id !== undefined) payload.attribute('rid', id);
+  if (module !== undefined) payload.attribute('gpuspan.request.module', module);
   return payload.attributes(attributes).attributes(sampling).finish();
 }
 
 /** After the payload: a getter among the attributes may itself record, and use the fixed places. */
 function placeIds({ words }: Lane, parent: TraceContext | undefined, traceId: string | undefined): void {
-  words.fill(0, TRACE, ROOT);
+  for (let word = TRACE; word < ROOT; word++) words[word] = 0;
   if (traceId !== undefined) parseId(traceId, 32, words, TRACE);
   if (parent === undefined) return;
   parseId(parent.traceId, 32, words, TRACE);
@@ -127,7 +127,7 @@ export function passParent({ headers, parent }: ParentOptions): Request {
 }
 
 function passingRequest(passing: Passing, lane: Lane | undefined): Request {
-  return new Request({ level: -1, where: CLOSED, passing, ...(lane && { lane }) });
+  return new Request({ level: -1, where: CLOSED, passing, lane });
 }
 
 function liveRequest(
@@ -139,7 +139,7 @@ function liveRequest(
   baggage: string | undefined,
   adopted: boolean,
 ): Request {
-  const ids = lane.words.slice(0, ID_WORDS);
+  const ids = copyIds(lane.words);
   const request = new Request({ level, where: owner << 16, lane, ids, adopted, id, state, baggage });
   return lane.holders.take(owner, request);
 }

@@ -10,7 +10,8 @@ import { isCarrierId, makeCarrier } from './carrier-check';
 import type { EventOptions } from './event-options';
 import type { GpuStream } from './gpu';
 import { spanIdOf, traceIdOf } from './hex';
-import { CLOSED, type Lane, type Token } from './lane';
+import { handleOf } from './id-words';
+import { CLOSED, isToken, type Lane, type Token } from './lane';
 import { Loss } from './loss';
 import { type Native, NONE, SCRATCH } from './native';
 import { libraryContext } from './parent';
@@ -35,8 +36,8 @@ export interface RequestIds {
 interface Parts {
   readonly level: number;
   readonly where: number;
-  readonly lane?: Lane;
-  readonly ids?: Int32Array;
+  readonly lane?: Lane | undefined;
+  readonly ids?: readonly number[];
   readonly passing?: Passing;
   readonly id?: string | undefined;
   readonly state?: string | undefined;
@@ -48,8 +49,8 @@ interface Parts {
 const TRACE = SCRATCH.traceId / 4;
 const ROOT = SCRATCH.root / 4;
 const PREVIOUS = SCRATCH.previous / 4;
-const HANDLE = SCRATCH.handle / 4;
 const SPAN = SCRATCH.span / 4;
+const INTEGER = SCRATCH.integer / 4;
 /** A stage's place in the `where` of the addon's `begin`. */
 const STAGE_MASK = 0xffff;
 
@@ -64,9 +65,10 @@ export class Request {
   where: number;
   /** @internal Undefined for the inert request of a tracer that is off. */
   readonly lane: Lane | undefined;
-  /** The lane's, of a live request: one step less on the hot path. */
+  /** The lane's, of a live request, as are `words`: one step less on the hot path. */
   private readonly native: Native | undefined;
-  private readonly idWords: Int32Array | undefined;
+  private readonly words: Int32Array | undefined;
+  private readonly idWords: readonly number[] | undefined;
   /** What it hands on instead, when it records nothing here. */
   private readonly passing: Passing | undefined;
   private readonly id: string | undefined;
@@ -84,6 +86,7 @@ export class Request {
     this.where = parts.where;
     this.lane = parts.lane;
     this.native = parts.level < 0 ? undefined : parts.lane?.native;
+    this.words = parts.lane?.words;
     this.idWords = parts.ids;
     this.passing = parts.passing;
     this.id = parts.id;
@@ -102,7 +105,12 @@ export class Request {
     try {
       // The comparison is all the work of tracing that is off.
       if (stage.gate <= this.level) {
-        if (parent === undefined) return this.native!.begin(this.where | (stage.id & STAGE_MASK));
+        if (parent === undefined) {
+          const { words } = this;
+          words![INTEGER] = this.where | (stage.id & STAGE_MASK);
+          this.native!.beginPlaced();
+          return words![INTEGER]!;
+        }
         return this.lane!.begin(this.level, this.where, stage, parent);
       }
       // What is no stage compares false both ways.
@@ -115,9 +123,13 @@ export class Request {
   /** Ends a slice of this request; 0 is ignored. A stale, doubled or made-up token is a counted loss. */
   end(token: Token, attributes?: Attributes): void {
     if (token === 0 || this.native === undefined) return;
-    // The addon knows what is no token.
-    if (attributes === undefined) this.native.end(token);
-    else this.native.endWith(token, this.lane!.payload.slice(attributes));
+    // The addon knows what is no token; the scratch memory would make one of it.
+    if (attributes !== undefined) this.native.endWith(token, this.lane!.payload.slice(attributes));
+    else if (!isToken(token)) this.native.end(token);
+    else {
+      this.words![INTEGER] = token;
+      this.native.endPlaced();
+    }
   }
 
   /** Ends one slice, with `attributes`, and begins the next at the same instant: one clock read. */
@@ -378,8 +390,3 @@ export function attributesOf(options: EndOptions | undefined): Attributes | unde
 
 /** The request of a tracer that is off: one for all. Not frozen, because that would make its shape differ. */
 export const INERT_REQUEST = new Request({ level: -1, where: CLOSED });
-
-/** The C handle in a copy of the scratch memory's ids. */
-export function handleOf(ids: Int32Array): bigint {
-  return (BigInt(ids[HANDLE + 1]! >>> 0) << 32n) | BigInt(ids[HANDLE]! >>> 0);
-}

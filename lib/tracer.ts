@@ -170,15 +170,18 @@ export class Tracer {
   /** Starts a request here. It must be ended: `finish` or `abort`. */
   request(options?: RequestOptions): Request {
     const { lane } = this;
-    if (lane === undefined) return passParent(options ?? NO_OPTIONS);
+    const given = options ?? NO_OPTIONS;
+    if (lane === undefined) return passParent(given);
     try {
+      const { parent, baggage } = findBeginning(given);
       return startRequest(lane, {
-        id: toId(options?.id),
-        name: typeof options?.name === 'string' && options.name !== '' ? options.name : undefined,
-        module: toModule(options?.module),
-        ...findBeginning(options ?? NO_OPTIONS),
-        below: options?.parent,
-        attributes: options?.attributes,
+        id: toId(given.id),
+        name: toName(given.name),
+        module: toName(given.module),
+        parent,
+        baggage,
+        below: given.parent,
+        attributes: given.attributes,
       });
     } catch {
       lane.refuse(lane.settings.level);
@@ -333,8 +336,8 @@ function closingOf(request: Request): Closing {
   return { done: () => request.finish(), failed: (error) => request.abort(error) };
 }
 
-function toModule(module: unknown): string | undefined {
-  return typeof module === 'string' && module !== '' ? module : undefined;
+function toName(name: unknown): string | undefined {
+  return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
 function toId(id: unknown): string | undefined {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The floor under a host slice from JavaScript: two addon calls of the same arity as begin and end that read their
-// integer and the same clock, and do nothing else. Never shipped; loaded by bench/slice.mjs.
+// The floor under a host slice from JavaScript: an addon call that reads the same clock, and nothing else: neither
+// argument nor result, as begin and end have none. Never shipped; loaded by bench/slice.mjs.
 #include <node_api.h>
 
 #include "clock.h"
@@ -11,28 +11,9 @@ namespace {
 gpuspan::Clock g_clock;
 uint64_t g_last = 0;
 
-uint32_t read_argument(napi_env env, napi_callback_info info) {
-  size_t count = 1;
-  napi_value argument = nullptr;
-  uint32_t value = 0;
-  napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
-  napi_get_value_uint32(env, argument, &value);
-  return value;
-}
-
-// begin(where): a token.
-napi_value begin(napi_env env, napi_callback_info info) {
-  const uint32_t where = read_argument(env, info);
+// read(): nothing.
+napi_value read(napi_env, napi_callback_info) {
   g_last = g_clock.now();
-  napi_value token = nullptr;
-  napi_create_uint32(env, (where & 0xffu) + 1, &token);
-  return token;
-}
-
-// end(token): nothing.
-napi_value end(napi_env env, napi_callback_info info) {
-  const uint32_t token = read_argument(env, info);
-  g_last = g_clock.now() + token;
   return nullptr;
 }
 
@@ -51,8 +32,7 @@ void add(napi_env env, napi_value exports, const char* name, napi_callback callb
 }  // namespace
 
 NAPI_MODULE_INIT() {
-  add(env, exports, "begin", begin);
-  add(env, exports, "end", end);
+  add(env, exports, "read", read);
   add(env, exports, "useCounter", use_counter);
   return exports;
 }

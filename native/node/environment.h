@@ -26,6 +26,7 @@ inline constexpr uint32_t kRoot = 24;
 inline constexpr uint32_t kPrevious = 32;
 inline constexpr uint32_t kHandle = 40;
 inline constexpr uint32_t kSpan = 48;
+inline constexpr uint32_t kInteger = 56;
 inline constexpr uint32_t kPayload = 64;
 }  // namespace scratch
 

@@ -18,6 +18,19 @@ napi_value begin(napi_env env, napi_callback_info info) {
   return call.number(0);
 }
 
+napi_value begin_placed(napi_env env, napi_callback_info info) {
+  const PlacedInteger call(env, info);
+  Recorder* recorder = call.recorder();
+  if (recorder != nullptr && call.producer().names_entry(stage_of(call.value()))) [[likely]] {
+    const int32_t where = call.value();
+    call.answer(recorder->begin(owner_of(where), stage_of(where)));
+  } else {
+    call.producer().lose(Loss::kInvalid);
+    call.answer_nothing();
+  }
+  return nullptr;
+}
+
 napi_value begin_under(napi_env env, napi_callback_info info) {
   const Arguments<2> call(env, info);
   Recorder* recorder = call.recorder();
@@ -37,6 +50,17 @@ napi_value end(napi_env env, napi_callback_info info) {
   Token token;
   if (recorder != nullptr && call.token(0, &token)) [[likely]] {
     recorder->end(token);
+  } else {
+    call.producer().lose(Loss::kStale);
+  }
+  return nullptr;
+}
+
+napi_value end_placed(napi_env env, napi_callback_info info) {
+  const PlacedInteger call(env, info);
+  Recorder* recorder = call.recorder();
+  if (recorder != nullptr && call.value() > 0) [[likely]] {
+    recorder->end(static_cast<Token>(call.value()));
   } else {
     call.producer().lose(Loss::kStale);
   }
@@ -150,9 +174,19 @@ napi_value lose(napi_env env, napi_callback_info info) {
 }
 
 constexpr Binding kBindings[] = {
-    {"begin", begin}, {"beginUnder", begin_under}, {"end", end},           {"endWith", end_with},
-    {"next", next},   {"nextWith", next_with},     {"annotate", annotate}, {"record", record},
-    {"event", event}, {"eventAt", event_at},       {"lose", lose},
+    {"begin", begin},
+    {"beginPlaced", begin_placed},
+    {"beginUnder", begin_under},
+    {"end", end},
+    {"endPlaced", end_placed},
+    {"endWith", end_with},
+    {"next", next},
+    {"nextWith", next_with},
+    {"annotate", annotate},
+    {"record", record},
+    {"event", event},
+    {"eventAt", event_at},
+    {"lose", lose},
 };
 
 }  // namespace

@@ -137,6 +137,15 @@ export class FakeNative {
     return ++this.token;
   }
 
+  beginPlaced() {
+    const words = new Int32Array(this.scratch);
+    words[SCRATCH.integer / 4] = this.begin(words[SCRATCH.integer / 4]!);
+  }
+
+  endPlaced() {
+    this.end(new Int32Array(this.scratch)[SCRATCH.integer / 4]!);
+  }
+
   beginUnder(where: number, parent: number) {
     this.say('beginUnder', this.place(where), parent);
     return ++this.token;

@@ -65,6 +65,33 @@ describe('slices', () => {
     expect(second).toMatchObject({ stage: inner, start: first?.end });
   });
 
+  it('takes the integer of the hot pair from the scratch memory, and leaves the token there', () => {
+    const request = lane.start();
+    const integer = (value?: number) => {
+      if (value !== undefined) lane.view.setInt32(SCRATCH.integer, value, true);
+      return lane.view.getInt32(SCRATCH.integer, true);
+    };
+    integer(where(request, stage));
+    native.beginPlaced();
+    const token = integer();
+    expect(token).toBeGreaterThan(0);
+    native.endPlaced();
+    const lost = lossesOf(() => {
+      for (const made of [token, 0, -5, 0x7fffffff]) {
+        integer(made);
+        native.endPlaced();
+      }
+    });
+    expect(lost).toEqual({ stale: 4 });
+    for (const place of [where(request, 4000), where(0x7fff, stage), where(0xffff, stage)]) {
+      integer(place);
+      expect(Object.values(lossesOf(() => native.beginPlaced()))).toEqual([1]);
+      expect(integer()).toBe(0);
+    }
+    native.requestFinish(request, 0);
+    expect(drain().filter(({ kind }) => kind === 'slice')).toMatchObject([{ stage }]);
+  });
+
   it('keeps the payload that the scratch memory holds', () => {
     const request = lane.start();
     const token = native.begin(where(request, stage));

@@ -20,6 +20,8 @@ describe('before open', () => {
     expect(native.segmentBytes()).toBe(0);
     expect(native.read(0, 1, new Uint8Array(1))).toBe(false);
     expect(native.begin(0)).toBe(0);
+    expect(() => native.beginPlaced()).not.toThrow();
+    expect(() => native.endPlaced()).not.toThrow();
     expect(() => native.attach(IDENTITY)).toThrow(expect.objectContaining({ code: 'GPUSPAN_LANE' }));
     expect(() => native.stats()).toThrow(expect.objectContaining({ code: 'GPUSPAN_SEGMENT' }));
   });
@@ -225,7 +227,11 @@ describe('closeLane', () => {
     const before = native.stats().lost['closed'] ?? 0;
     native.end(token);
     expect(native.begin(where(request, stage))).toBe(0);
-    expect(native.stats().lost['closed']).toBe(before + 2);
+    lane.view.setInt32(SCRATCH.integer, where(request, stage), true);
+    native.beginPlaced();
+    expect(lane.view.getInt32(SCRATCH.integer, true)).toBe(0);
+    native.endPlaced();
+    expect(native.stats().lost['closed']).toBe(before + 4);
     const { recorded, consumed, inRing, lost } = lane.counts();
     expect(recorded).toBe(consumed + inRing + lost);
   });
