@@ -22,7 +22,7 @@ export function breakBetween(earlier: Snapshot, later: Snapshot): ClockBreak | u
   if (wasSuspended(earlier, later)) {
     return { changeNanos, suspendedNanos: later.boottimeOffset - earlier.boottimeOffset };
   }
-  return isJump(changeNanos) || later.realtime <= earlier.realtime ? { changeNanos, suspendedNanos: 0n } : undefined;
+  return isJump(changeNanos) ? { changeNanos, suspendedNanos: 0n } : undefined;
 }
 
 export function wasSuspended(earlier: Snapshot, later: Snapshot): boolean {
@@ -32,7 +32,7 @@ export function wasSuspended(earlier: Snapshot, later: Snapshot): boolean {
 /** The part of a break that someone made who set the clock; 0 when a suspend explains all of it. */
 export function steppedNanos({ changeNanos, suspendedNanos }: ClockBreak): bigint {
   const rest = changeNanos - suspendedNanos;
-  return suspendedNanos === 0n || isJump(rest) ? rest : 0n;
+  return isJump(rest) ? rest : 0n;
 }
 
 function isJump(nanos: bigint): boolean {

@@ -40,18 +40,20 @@ export class Timeline {
   }
 
   /**
-   * Snapshots that do not lie after the last one in both clocks are ignored, except that ticks may have restarted
-   * while the machine was suspended.
+   * Snapshots that do not lie after the last one in every clock are ignored, except that ticks may have restarted
+   * while the machine was suspended, and that realtime may have been set back. Where realtime did not advance without
+   * a break, less than JUMP_NANOS lie between the two: an error of reading, and a line through them runs backwards.
    */
   add(snapshot: Snapshot): void {
     const last = this.history[this.history.length - 1]!;
     if (snapshot.monotonic <= last.monotonic) return;
     if (snapshot.ticks <= last.ticks && !wasSuspended(last, snapshot)) return;
+    const found = breakBetween(last, snapshot);
+    if (snapshot.realtime <= last.realtime && found === undefined) return;
     this.history.push(snapshot);
     this.link(this.history.length - 1);
     if (!this.firstRateIsSettled) this.setFirstRate();
     const { newest } = this.ticks;
-    const found = breakBetween(last, snapshot);
     if (found !== undefined) this.steps.add(snapshot, found, newest);
     if (this.history.length <= MAX_SNAPSHOTS) return;
     this.history = thin(this.history);

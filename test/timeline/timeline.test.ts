@@ -200,6 +200,18 @@ describe('the history', () => {
     expect(timeline.snapshots).toBe(1);
   });
 
+  test('ignores snapshots closer together than realtime can be read, and takes them for no step', () => {
+    const read = (nanos: bigint, error: bigint): Reading => {
+      return { ticks: nanos, monotonic: nanos, realtime: EPOCH + nanos + error };
+    };
+    const timeline = makeTimeline([read(0n, 0n), read(SECOND, 200n), read(SECOND + 100n, 0n), read(SECOND + 200n, 0n)]);
+    expect(timeline.snapshots).toBe(2);
+    expect(timeline.steps.epoch).toBe(0);
+    timeline.add(awake(read(SECOND + 201n, 0n)));
+    expect(timeline.snapshots).toBe(3);
+    expect(toEpoch(timeline, SECOND + 200n)).toBe(EPOCH + SECOND + 201n);
+  });
+
   test('stays bounded over days and keeps converting old stamps', () => {
     const drift = (index: bigint): bigint => EPOCH + index * SECOND + index * 3n;
     const timeline = makeTimeline([{ ticks: 0n, monotonic: 0n, realtime: drift(0n) }]);
