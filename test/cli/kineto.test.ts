@@ -152,7 +152,18 @@ describe('a trace of the PyTorch profiler', () => {
     const kineto = fileOf(`{"traceEvents": [${begun.join()}], "baseTimeNanoseconds": ${BASE}}`);
     const { code, stdout, stderr } = await gpuspan('convert', '--kineto', kineto, '-o', out);
     expect([code, stdout]).toEqual([0, expect.stringContaining('200000 events of PyTorch')]);
-    expect(stderr).toContain('500 events of kinds that are not drawn');
+    expect(stderr).toContain('500 slices left out: too many are open at a time');
+    expect(stderr).not.toContain('kinds that are not drawn');
+  });
+
+  it('of slices in slices keeps a number, and those around what is left out end where they end', async () => {
+    const event = (ph: string, name: string, ts: number) => ({ ph, name, pid: 1, tid: 1, ts });
+    const begun = Array.from({ length: 10_001 }, (_, at) => event('B', `b${at}`, at));
+    const shown = await merged(trace([...begun, event('E', '', 20_000), event('E', '', 20_001)]));
+    expect(shown.stderr).toContain('1 slice left out: too many are open at a time');
+    expect(shown.slices.some(({ name }) => name === 'b10000')).toBe(false);
+    const { start, end } = shown.slices.find(({ name }) => name === 'b9999')!;
+    expect(end - start).toBe(BigInt(20_001 - 9_999) * 1000n);
   });
 
   it('draws an arrow that belongs to no slice to an instant', async () => {

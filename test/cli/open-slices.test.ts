@@ -2,8 +2,9 @@
 //
 // Slices of a Perfetto trace that wait for their end, or for the request they belong to: bounded over all tracks.
 import type { ReceivedSpan } from 'gpuspan/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { NestedSpans } from '../../dist/cli/input/nested-spans';
+import { LEFT_OUT, OpenSlices } from '../../dist/cli/input/open-slices';
 import { EVENT_TYPE } from '../../dist/cli/input/trace-events';
 import { TraceSpans } from '../../dist/cli/input/trace-spans';
 
@@ -12,23 +13,40 @@ const LIMIT = 200_000;
 describe('slices of a trace', () => {
   it('are refused when too many are open over all tracks, until some end', () => {
     const given: ReceivedSpan[] = [];
-    const spans = new TraceSpans((span) => given.push(span));
+    const [badSpan, leftOut] = [vi.fn(), vi.fn()];
+    const spans = new TraceSpans({ span: (span) => given.push(span), badSpan, leftOut });
     const event = (type: number, track: number) =>
       spans.event({ type, track: BigInt(track), time: 1n, name: 'x', category: '', args: {}, flows: [] });
-    let open = 0;
-    for (let at = 0; at < LIMIT + 100; at++) if (event(EVENT_TYPE.begin, at % 500)) open++;
-    expect(open).toBe(LIMIT);
-    expect(event(EVENT_TYPE.end, 7)).toBe(true);
-    expect(event(EVENT_TYPE.begin, 8)).toBe(true);
-    expect(event(EVENT_TYPE.begin, 9)).toBe(false);
+    for (let at = 0; at < LIMIT + 100; at++) event(EVENT_TYPE.begin, at % 500);
+    expect(leftOut).toHaveBeenCalledTimes(100);
+    event(EVENT_TYPE.end, 307);
+    event(EVENT_TYPE.begin, 308);
+    expect(leftOut).toHaveBeenCalledTimes(100);
+    event(EVENT_TYPE.begin, 309);
+    expect(leftOut).toHaveBeenCalledTimes(101);
     expect(spans.finish()).toBe(LIMIT);
     expect(given).toHaveLength(1);
+    expect(badSpan).not.toHaveBeenCalled();
+  });
+
+  it('take their ends along when they are refused, and what begins inside them', () => {
+    const open = new OpenSlices<string, number>();
+    const DEEPEST = 10_000;
+    for (let at = 0; at < DEEPEST; at++) expect(open.begin('one', at)).toBe(true);
+    expect(open.begin('one', -1)).toBe(false);
+    expect(open.top('one')).toBeUndefined();
+    expect(open.begin('one', -2)).toBe(false);
+    expect(open.begin('two', 7)).toBe(true);
+    expect([open.end('one'), open.end('one'), open.end('one')]).toEqual([LEFT_OUT, LEFT_OUT, DEEPEST - 1]);
+    expect([open.end('two'), open.end('two')]).toEqual([7, undefined]);
+    expect(open.count).toBe(DEEPEST - 1);
+    expect([...open.rest()]).toHaveLength(DEEPEST - 1);
   });
 
   it('are given without a trace when too many wait, those on streams too', () => {
     let given = 0;
     const nested = new NestedSpans(() => given++);
-    const track = { uuid: 1n, name: 'lane', parent: undefined, pid: undefined, open: [] };
+    const track = { uuid: 1n, name: 'lane', parent: undefined, pid: undefined };
     const slice = (args: Record<string, string>) => ({
       name: 'x',
       category: '',

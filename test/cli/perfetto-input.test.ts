@@ -7,9 +7,10 @@ import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { OtlpJsonFile, type ReceivedSpan, startReceiver } from 'gpuspan/testing';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { readOtlpFile } from '../../dist/cli/input/otlp-file';
 import { PerfettoTrace } from '../../dist/cli/input/perfetto-trace';
+import { fileProblems } from '../../dist/cli/report/file-problems';
 import { traceOf } from '../perfetto/trace-fixture';
 import { build, member, record } from '../spans/random-segments';
 import { nanos, pipelineOver } from '../spans/span-fixture';
@@ -37,6 +38,7 @@ function readBytes(bytes: Buffer, size: number): { spans: number; badSpans: numb
   const reader = new PerfettoTrace({
     span: () => seen.spans++,
     badSpan: () => seen.badSpans++,
+    leftOut: () => {},
     note: () => {},
     truncated: () => {},
   });
@@ -218,6 +220,25 @@ describe('a damaged trace', () => {
     for (let depth = 0; depth < 100; depth++) nested = field(12, nested);
     const deep = field(1, Buffer.concat([field(11, field(4, nested))]));
     expect(await behind(...deep)).toMatchObject({ spans: 5, badSpans: 1 });
+  });
+
+  it('is not to blame for what whoever takes its spans throws', async () => {
+    const bytes = await whole();
+    const [note, badSpan] = [vi.fn(), vi.fn()];
+    const span = () => {
+      throw new RangeError('of the taker');
+    };
+    const reader = new PerfettoTrace({ span, badSpan, note, leftOut: () => {}, truncated: () => {} });
+    expect(() => reader.write(bytes)).toThrow('of the taker');
+    expect([note.mock.calls, badSpan.mock.calls]).toEqual([[], []]);
+  });
+
+  it('tells slices beyond those that may be open apart from malformed ones', async () => {
+    const event = (type: number) => field(1, field(11, Buffer.from([0x48, type, 0x58, 1])));
+    const begun = Array.from({ length: 10_003 }, () => event(1));
+    const { account } = await read(Buffer.concat([...begun, event(2), event(2), event(2), event(2)]));
+    expect(account).toMatchObject({ spans: 1, leftOut: 3, badSpans: 0, truncated: true });
+    expect(fileProblems(account)[0]).toBe('3 slices left out: too many are open at a time');
   });
 
   it('ends the command with 3 when it has no span, and tells why', async () => {

@@ -5,6 +5,7 @@ import { type Converted, convertFiles } from '../convert/convert-files';
 import { CommandError, EXIT, type ExitCode } from '../exit-codes';
 import type { KinetoAccount } from '../convert/kineto-file';
 import type { FileAccount } from '../input/otlp-file';
+import { fileProblems, leftOutText } from '../report/file-problems';
 import { counted, printable } from '../report/format';
 import { ProgressLine, type Streams } from '../streams';
 
@@ -52,19 +53,15 @@ function contents({ files, kineto, spans, events, processes, bytes }: Converted)
 
 function problems({ files, kineto, flattened, cut }: Converted): string[] {
   return [
-    ...files.flatMap(fileProblems),
+    ...files.flatMap(spanProblems),
     ...kineto.flatMap(kinetoProblems),
     ...(flattened > 0 ? [`${counted(flattened, 'span')} drawn as instants: more overlap than there is room for`] : []),
     ...(cut > 0 ? [`${counted(cut, 'value')} or events cut or left out: too long`] : []),
   ];
 }
 
-function fileProblems(file: FileAccount): string[] {
-  const wrong = [
-    file.badLines > 0 ? `${counted(file.badLines, 'line')} not JSON` : '',
-    file.badSpans > 0 ? counted(file.badSpans, 'malformed span') : '',
-    file.truncated ? 'it ends too soon, what was complete is used' : '',
-  ].filter((part) => part !== '');
+function spanProblems(file: FileAccount): string[] {
+  const wrong = fileProblems(file);
   if (wrong.length === 0) return [];
   return [
     `${printable(file.path, 200)}: ${wrong.join(', ')}`,
@@ -72,10 +69,11 @@ function fileProblems(file: FileAccount): string[] {
   ];
 }
 
-function kinetoProblems({ path, badEvents, skipped, truncated, note }: KinetoAccount): string[] {
+function kinetoProblems({ path, badEvents, skipped, leftOut, truncated, note }: KinetoAccount): string[] {
   const wrong = [
     badEvents > 0 ? counted(badEvents, 'malformed event') : '',
     skipped > 0 ? `${counted(skipped, 'event')} of kinds that are not drawn` : '',
+    leftOut > 0 ? leftOutText(leftOut) : '',
     truncated ? 'it ends too soon, what was complete is used' : '',
     note !== undefined ? `its rest is not JSON: ${printable(note, 200)}` : '',
   ].filter((part) => part !== '');

@@ -2,6 +2,7 @@
 //
 // `gpuspan report FILE...`. Called by run.ts.
 import { EXIT, type ExitCode } from '../exit-codes';
+import { fileProblems } from '../report/file-problems';
 import { reportHtml } from '../report/html';
 import { reportJson } from '../report/json';
 import { makeReport, type Report } from '../report/make-report';
@@ -41,5 +42,5 @@ export async function report(
 }
 
 function isLacking({ summary, files }: Report): boolean {
-  return summary.losses.total > 0 || files.some((file) => file.badLines > 0 || file.badSpans > 0 || file.truncated);
+  return summary.losses.total > 0 || files.some((file) => fileProblems(file).length > 0);
 }

@@ -100,11 +100,12 @@ class Conversion {
 
   async readKineto(path: string, name: KinetoName): Promise<void> {
     const base = await kinetoBase(path, this.#options.signal);
-    const wrong = { badEvents: 0, skipped: 0 };
+    const wrong = { badEvents: 0, skipped: 0, leftOut: 0 };
     const encoder = new KinetoEncoder(this.#writer.names, this.#places, name, base, {
       record: (record) => this.#sorter.add(record),
       bad: () => wrong.badEvents++,
       skipped: () => wrong.skipped++,
+      leftOut: () => wrong.leftOut++,
     });
     const account = await readKineto(path, { onEvent: (event) => encoder.encode(event), onProgress: this.#progress() });
     encoder.finish();

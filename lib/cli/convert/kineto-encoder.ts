@@ -4,6 +4,7 @@
 // instants, counters, and flows, which join the slices that begin where they do. Called for each event of a file.
 import type { InternedNames } from '../../perfetto/interned-names';
 import { numberText, plainNumber } from '../input/json-value';
+import { LEFT_OUT, OpenSlices } from '../input/open-slices';
 import { type Fields, fieldsOf } from '../input/otlp-span';
 import { EventFields } from './event-fields';
 import { flowId } from './flow-id';
@@ -13,9 +14,6 @@ import { RECORD, RECORD_FLAG, RecordWriter } from './record';
 
 const MAX_NANOS = 2n ** 63n - 1n;
 const MAX_SERIES = 16;
-/** Begun and not ended, of one thread and of all. */
-const MAX_BEGUN = 10_000;
-const MAX_OPEN = 200_000;
 const COUNTER_DOUBLE = 44;
 
 interface Begun {
@@ -28,6 +26,8 @@ export interface KinetoSink {
   /** No event, or of a kind that is not drawn. */
   readonly bad: () => void;
   readonly skipped: () => void;
+  /** A slice for which too many are open. */
+  readonly leftOut: () => void;
 }
 
 export class KinetoEncoder {
@@ -37,8 +37,7 @@ export class KinetoEncoder {
   readonly #sink: KinetoSink;
   readonly #key: string;
   readonly #base: bigint;
-  readonly #begun = new Map<number, Begun[]>();
-  #open = 0;
+  #open = new OpenSlices<number, Begun>();
 
   /** `base`: epoch ns that the events' times count from. */
   constructor(names: InternedNames, places: Places, file: KinetoName, base: bigint, sink: KinetoSink) {
@@ -73,11 +72,9 @@ export class KinetoEncoder {
 
   /** Slices that never ended last no time. */
   finish(): void {
-    for (const [place, stack] of this.#begun) {
-      for (const { event, start } of stack) this.#slice({ ...event, unfinished: true }, place, start, start);
-    }
-    this.#begun.clear();
-    this.#open = 0;
+    for (const [place, { event, start }] of this.#open.rest())
+      this.#slice({ ...event, unfinished: true }, place, start, start);
+    this.#open = new OpenSlices();
   }
 
   #timed(kind: string, event: Fields, start: bigint, pid: string, tid: string): void {
@@ -102,26 +99,14 @@ export class KinetoEncoder {
   }
 
   #begin(event: Fields, place: number, start: bigint): void {
-    const stack = this.#begun.get(place) ?? [];
-    if (stack.length >= MAX_BEGUN || this.#open >= MAX_OPEN) {
-      this.#sink.skipped();
-      return;
-    }
-    stack.push({ event, start });
-    this.#open++;
-    this.#begun.set(place, stack);
+    if (!this.#open.begin(place, { event, start })) this.#sink.leftOut();
   }
 
   // Arguments of both are the slice's.
   #end(event: Fields, place: number, end: bigint): void {
-    const stack = this.#begun.get(place);
-    const begun = stack?.pop();
-    if (begun === undefined) {
-      this.#sink.bad();
-      return;
-    }
-    this.#open--;
-    if (stack?.length === 0) this.#begun.delete(place);
+    const begun = this.#open.end(place);
+    if (begun === undefined) this.#sink.bad();
+    if (begun === undefined || begun === LEFT_OUT) return;
     const args = { ...fieldsOf(begun.event['args']), ...fieldsOf(event['args']) };
     this.#slice({ ...begun.event, args }, place, begun.start, end);
   }

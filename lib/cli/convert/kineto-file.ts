@@ -22,6 +22,8 @@ export interface KinetoAccount {
   badEvents: number;
   /** Of kinds that are not drawn. */
   skipped: number;
+  /** Slices for which too many were open. */
+  leftOut: number;
   /** It ends too soon. */
   truncated: boolean;
   /** What is wrong with its text, in words. */
@@ -64,7 +66,7 @@ export async function kinetoBase(path: string, signal?: AbortSignal): Promise<bi
 
 /** @throws CommandError `EXIT.input` when it cannot be read. */
 export async function readKineto(path: string, { onEvent, onProgress }: KinetoReading): Promise<KinetoAccount> {
-  const account: KinetoAccount = { path, events: 0, badEvents: 0, skipped: 0, truncated: false };
+  const account: KinetoAccount = { path, events: 0, badEvents: 0, skipped: 0, leftOut: 0, truncated: false };
   const event = (given: unknown): void => {
     account.events++;
     onEvent(given);

@@ -18,6 +18,8 @@ export interface FileAccount {
   spans: number;
   /** Spans that are not as OTLP has them. */
   badSpans: number;
+  /** Slices of a trace for which too many were open. */
+  leftOut: number;
   /** Lines that are not JSON. */
   badLines: number;
   /** It ends inside a line, object or array. */
@@ -34,7 +36,8 @@ export interface ReadOptions {
 
 /** @throws CommandError `EXIT.input` when the file cannot be read. */
 export async function readOtlpFile(path: string, { onSpan, onProgress }: ReadOptions): Promise<FileAccount> {
-  const account: FileAccount = { path, bytes: 0, spans: 0, badSpans: 0, badLines: 0, truncated: false, notes: [] };
+  const none = { bytes: 0, spans: 0, badSpans: 0, leftOut: 0, badLines: 0, truncated: false };
+  const account: FileAccount = { path, ...none, notes: [] };
   let reader: OtlpText | PerfettoTrace | undefined;
   const file = await readable(path, open(path, 'r'));
   try {
@@ -62,6 +65,7 @@ function readerFor(path: string, beginning: Buffer, account: FileAccount, onSpan
       onSpan(span);
     },
     badSpan: () => account.badSpans++,
+    leftOut: () => account.leftOut++,
     badLine: (number: number, problem: string) => {
       account.badLines++;
       note(`line ${number}: ${problem}`);

@@ -2,10 +2,10 @@
 //
 // A Perfetto trace that gpuspan wrote, as spans, in bounded memory. What is no packet is counted where the next one can be
 // found, else the rest is given up. Called by the file reader for files that look like one.
-import type { SpanSink } from './otlp-document';
+import { BadPacket } from './bad-packet';
 import { TraceDecoder } from './trace-events';
 import { TracePackets } from './trace-packets';
-import { TraceSpans } from './trace-spans';
+import { type TraceSpanSink, TraceSpans } from './trace-spans';
 
 const PACKET_TAG = 0x0a;
 const LOOKED_AT = 64;
@@ -18,7 +18,7 @@ export function looksLikeTrace(beginning: Buffer): boolean {
     .some((byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d);
 }
 
-export interface TraceFileSink extends SpanSink {
+export interface TraceFileSink extends TraceSpanSink {
   /** What is wrong with the file. */
   readonly note: (problem: string) => void;
   /** It ends inside a packet or slice, or cannot be read any further. */
@@ -34,19 +34,17 @@ export class PerfettoTrace {
 
   constructor(sink: TraceFileSink) {
     this.#sink = sink;
-    this.#spans = new TraceSpans(sink.span);
+    this.#spans = new TraceSpans(sink);
     const decoder = new TraceDecoder({
       track: (track) => this.#spans.track(track),
-      event: (event) => {
-        if (!this.#spans.event(event)) sink.badSpan();
-      },
+      event: (event) => this.#spans.event(event),
     });
     this.#packets = new TracePackets((packet) => {
       this.#number++;
       try {
         decoder.decode(packet);
       } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
+        if (!(error instanceof BadPacket)) throw error;
         this.#tell(error);
         sink.badSpan();
       }
@@ -59,7 +57,7 @@ export class PerfettoTrace {
     try {
       this.#packets.write(chunk);
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
+      if (!(error instanceof BadPacket)) throw error;
       this.#number++;
       this.#tell(error);
       this.#isBroken = true;
@@ -71,7 +69,7 @@ export class PerfettoTrace {
     if (this.#isBroken || this.#packets.isOpen || open > 0) this.#sink.truncated();
   }
 
-  #tell(error: RangeError): void {
+  #tell(error: BadPacket): void {
     this.#sink.note(`packet ${this.#number}: ${error.message}`);
   }
 }

@@ -2,6 +2,7 @@
 //
 // Walks over the fields of a protobuf message that anybody may have written. What runs over the end, or is no field,
 // throws; nothing is copied. Called by the reader of Perfetto traces. Pure.
+import { BadPacket } from './bad-packet';
 
 export const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 const VARINT_BYTES = 10;
@@ -29,13 +30,13 @@ export class ProtobufFields {
     this.#limit = to;
   }
 
-  /** Goes to the next field; false at the end. @throws RangeError for what is no message */
+  /** Goes to the next field; false at the end. @throws BadPacket for what is no message */
   next(): boolean {
     if (this.#at >= this.#limit) return false;
     this.#varint();
     this.field = (this.low >>> 3) + this.high * 2 ** 29;
     this.wireType = this.low & 7;
-    if (this.field === 0) throw new RangeError('a field without a number');
+    if (this.field === 0) throw new BadPacket('a field without a number');
     this.#value();
     return true;
   }
@@ -56,13 +57,13 @@ export class ProtobufFields {
 
   /** The fields of a message. */
   message(): ProtobufFields {
-    if (this.wireType !== WIRE.bytes) throw new RangeError('a number where a message is due');
+    if (this.wireType !== WIRE.bytes) throw new BadPacket('a number where a message is due');
     return new ProtobufFields(this.bytes, this.start, this.end);
   }
 
   /** Of a bytes field, at most `most` bytes of it. */
   text(most: number): string {
-    if (this.wireType !== WIRE.bytes) throw new RangeError('a number where a text is due');
+    if (this.wireType !== WIRE.bytes) throw new BadPacket('a number where a text is due');
     return this.bytes.toString('utf8', this.start, Math.min(this.end, this.start + most));
   }
 
@@ -83,11 +84,11 @@ export class ProtobufFields {
       this.#take(4);
       this.low = this.bytes.readUInt32LE(this.start);
       this.high = 0;
-    } else throw new RangeError(`a field of wire type ${this.wireType}`);
+    } else throw new BadPacket(`a field of wire type ${this.wireType}`);
   }
 
   #take(count: number): void {
-    if (count > this.#limit - this.#at) throw new RangeError('a field that runs over the end');
+    if (count > this.#limit - this.#at) throw new BadPacket('a field that runs over the end');
     this.start = this.#at;
     this.#at += count;
     this.end = this.#at;
@@ -110,6 +111,6 @@ export class ProtobufFields {
         return;
       }
     }
-    throw new RangeError('a number that does not end');
+    throw new BadPacket('a number that does not end');
   }
 }

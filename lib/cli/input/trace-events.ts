@@ -4,6 +4,7 @@
 // they refer to by number. Field numbers are those of Perfetto's TracePacket, TrackEvent, TrackDescriptor, InternedData
 // and DebugAnnotation. Called by PerfettoTrace for each packet.
 import type { AttributeValue } from '../../testing/otlp-json';
+import { BadPacket } from './bad-packet';
 import { ProtobufFields, WIRE } from './protobuf-fields';
 
 const PACKET = { timestamp: 8, sequence: 10, event: 11, interned: 12, flags: 13, compressed: 50, track: 60 } as const;
@@ -69,7 +70,7 @@ export class TraceDecoder {
     this.#sink = sink;
   }
 
-  /** @throws RangeError for what is no packet */
+  /** @throws BadPacket for what is no packet */
   decode(packet: Buffer): void {
     const fields = new ProtobufFields(packet);
     let [sequence, flags, time] = [0, 0, 0n];
@@ -82,7 +83,7 @@ export class TraceDecoder {
       else if (fields.field === PACKET.interned) parts.interned = fields.message();
       else if (fields.field === PACKET.track) parts.track = fields.message();
       else if (fields.field === PACKET.compressed)
-        throw new RangeError('compressed packets, which gpuspan does not write');
+        throw new BadPacket('compressed packets, which gpuspan does not write');
     }
     const names = this.#namesOf(sequence, (flags & STATE_CLEARED) !== 0);
     if (parts.interned !== undefined) learn(parts.interned, names);
@@ -158,7 +159,7 @@ function addArgument(fields: ProtobufFields, names: Names, args: Record<string, 
 }
 
 function annotationOf(fields: ProtobufFields, names: Names, depth: number): { name: string; value: AttributeValue } {
-  if (depth > MAX_DEPTH) throw new RangeError(`arguments nested more than ${MAX_DEPTH} deep`);
+  if (depth > MAX_DEPTH) throw new BadPacket(`arguments nested more than ${MAX_DEPTH} deep`);
   let name = '';
   let value: AttributeValue | undefined;
   const list: AttributeValue[] = [];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Cuts a Perfetto trace into its packets, chunk by chunk, with no more in memory than a packet. Called by PerfettoTrace.
+import { BadPacket } from './bad-packet';
 
 /** No packet that gpuspan writes is nearly as large. */
 export const MAX_PACKET_BYTES = 64 * 1024 * 1024;
@@ -23,7 +24,7 @@ export class TracePackets {
     return this.#restBytes > 0;
   }
 
-  /** Keeps parts of `chunk`, which must not change. @throws RangeError for what is no packet: the rest cannot be read */
+  /** Keeps parts of `chunk`, which must not change. @throws BadPacket for what is no packet: the rest cannot be read */
   write(chunk: Buffer): void {
     this.#rest.push(chunk);
     this.#restBytes += chunk.length;
@@ -38,10 +39,10 @@ export class TracePackets {
     let at = 0;
     this.#needed = 0;
     while (at < bytes.length) {
-      if (bytes[at] !== PACKET_TAG) throw new RangeError(`byte ${bytes[at]} where a packet is due`);
+      if (bytes[at] !== PACKET_TAG) throw new BadPacket(`byte ${bytes[at]} where a packet is due`);
       const head = lengthAt(bytes, at + 1);
       if (head === undefined) return at;
-      if (head.length > MAX_PACKET_BYTES) throw new RangeError(`a packet of ${head.length} bytes`);
+      if (head.length > MAX_PACKET_BYTES) throw new BadPacket(`a packet of ${head.length} bytes`);
       const end = head.at + head.length;
       if (end > bytes.length) {
         this.#needed = end - at;
@@ -62,5 +63,5 @@ function lengthAt(bytes: Buffer, from: number): { readonly length: number; reado
     length += (byte & 0x7f) * 2 ** (7 * index);
     if (byte < 0x80) return { length, at: from + index + 1 };
   }
-  throw new RangeError('a length that does not end');
+  throw new BadPacket('a length that does not end');
 }

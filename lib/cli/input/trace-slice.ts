@@ -2,7 +2,6 @@
 //
 // What TraceSpans and NestedSpans tell each other of a slice in a Perfetto trace, and of its track.
 import type { Attributes, ReceivedSpan } from '../../testing/otlp-json';
-import type { TraceEvent } from './trace-events';
 
 /** A slice as it stood in the trace. */
 export interface TraceSlice {
@@ -16,13 +15,11 @@ export interface TraceSlice {
   readonly events: ReceivedSpan['events'];
 }
 
-/** A track, and what is begun on it and not ended. */
 export interface SliceTrack {
   readonly uuid: bigint;
   readonly name: string;
   readonly parent: SliceTrack | undefined;
   readonly pid: number | undefined;
-  readonly open: { readonly event: TraceEvent; readonly events: ReceivedSpan['events'][number][] }[];
 }
 
 /** What a slice does not say itself. */

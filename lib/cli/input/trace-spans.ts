@@ -6,13 +6,11 @@
 // NestedSpans. Bounded. Called by PerfettoTrace.
 import type { Attributes, AttributeValue, ReceivedSpan } from '../../testing/otlp-json';
 import { NestedSpans } from './nested-spans';
+import { LEFT_OUT, OpenSlices } from './open-slices';
 import { EVENT_TYPE, type TraceEvent, type TraceTrack } from './trace-events';
 import { isHex, type SliceTrack, type SpanSource, type TraceSlice } from './trace-slice';
 
 const MAX_TRACKS = 200_000;
-/** Begun and not ended, of one track and of all. */
-const MAX_OPEN = 10_000;
-const MAX_OPEN_OF_ALL = 200_000;
 const MAX_EVENTS = 1000;
 const MAX_CLIMB = 32;
 const KINDS: Readonly<Record<string, number>> = { server: 2, client: 3, producer: 4, consumer: 5 };
@@ -20,16 +18,29 @@ const RESOURCE = 'resource';
 /** Arguments that are no attributes of the span. */
 const OWN = new Set(['trace_id', 'span_id', 'parent_span_id', 'span.kind', 'error', 'links', 'gpuspan.drawn_early_ns']);
 
+export interface TraceSpanSink {
+  readonly span: (span: ReceivedSpan) => void;
+  /** An event that has no place. */
+  readonly badSpan: () => void;
+  /** Too many slices are open for one more. */
+  readonly leftOut: () => void;
+}
+
+interface Begun {
+  readonly event: TraceEvent;
+  readonly events: ReceivedSpan['events'][number][];
+}
+
 export class TraceSpans {
-  readonly #take: (span: ReceivedSpan) => void;
+  readonly #sink: TraceSpanSink;
   readonly #tracks = new Map<bigint, SliceTrack>();
   /** By the track that is above all others of a process. */
   readonly #resources = new Map<SliceTrack, Attributes>();
   readonly #nested: NestedSpans;
-  #open = 0;
+  readonly #open = new OpenSlices<SliceTrack, Begun>();
 
-  constructor(take: (span: ReceivedSpan) => void) {
-    this.#take = take;
+  constructor(sink: TraceSpanSink) {
+    this.#sink = sink;
     this.#nested = new NestedSpans((slice, track, source) => this.#emit(slice, track, source));
   }
 
@@ -37,44 +48,42 @@ export class TraceSpans {
     // A trace describes its tracks again after a gap.
     if (this.#tracks.has(uuid) || this.#tracks.size >= MAX_TRACKS) return;
     const above = parent === undefined ? undefined : this.#tracks.get(parent);
-    this.#tracks.set(uuid, { uuid, name, parent: above, pid, open: [] });
+    this.#tracks.set(uuid, { uuid, name, parent: above, pid });
   }
 
-  /** False for an event that has no place. */
-  event(event: TraceEvent): boolean {
+  event(event: TraceEvent): void {
     const track = this.#trackOf(event.track);
-    if (track === undefined) return false;
-    if (event.type === EVENT_TYPE.begin) return this.#begin(event, track);
-    if (event.type === EVENT_TYPE.end) return this.#end(event.time, track);
-    if (event.type === EVENT_TYPE.instant) this.#instant(event, track);
-    return true;
+    if (track === undefined) this.#sink.badSpan();
+    else if (event.type === EVENT_TYPE.begin) this.#begin(event, track);
+    else if (event.type === EVENT_TYPE.end) this.#end(event.time, track);
+    else if (event.type === EVENT_TYPE.instant) this.#instant(event, track);
   }
 
   /** Gives what still waits for the request that it belongs to; returns how many slices never ended. */
   finish(): number {
     this.#nested.finish();
-    return this.#open;
+    return this.#open.count;
   }
 
   #trackOf(uuid: bigint): SliceTrack | undefined {
     const known = this.#tracks.get(uuid);
     if (known !== undefined || this.#tracks.size >= MAX_TRACKS) return known;
-    const made: SliceTrack = { uuid, name: '', parent: undefined, pid: undefined, open: [] };
+    const made: SliceTrack = { uuid, name: '', parent: undefined, pid: undefined };
     this.#tracks.set(uuid, made);
     return made;
   }
 
-  #begin(event: TraceEvent, { open }: SliceTrack): boolean {
-    if (open.length >= MAX_OPEN || this.#open >= MAX_OPEN_OF_ALL || event.time >= 2n ** 63n) return false;
-    open.push({ event, events: [] });
-    this.#open++;
-    return true;
+  #begin(event: TraceEvent, track: SliceTrack): void {
+    if (event.time >= 2n ** 63n) {
+      this.#open.leaveOut(track);
+      this.#sink.badSpan();
+    } else if (!this.#open.begin(track, { event, events: [] })) this.#sink.leftOut();
   }
 
-  #end(time: bigint, track: SliceTrack): boolean {
-    const begun = track.open.pop();
-    if (begun === undefined) return false;
-    this.#open--;
+  #end(time: bigint, track: SliceTrack): void {
+    const begun = this.#open.end(track);
+    if (begun === undefined) this.#sink.badSpan();
+    if (begun === undefined || begun === LEFT_OUT) return;
     const { event, events } = begun;
     const { name, category, args, flows } = event;
     const early = args['gpuspan.drawn_early_ns'];
@@ -83,11 +92,10 @@ export class TraceSpans {
     const [traceId, spanId] = [args['trace_id'], args['span_id']];
     if (isHex(traceId, 32) && isHex(spanId, 16)) this.#emit(slice, track, named(slice, traceId, spanId));
     else this.#nested.add(slice, event.time, track);
-    return true;
   }
 
   #instant({ name, time, args }: TraceEvent, track: SliceTrack): void {
-    const top = track.open[track.open.length - 1];
+    const top = this.#open.top(track);
     if (top !== undefined) {
       if (top.events.length < MAX_EVENTS) top.events.push({ name, timeUnixNano: time, attributes: { ...args } });
     } else if (name === RESOURCE && track.name === RESOURCE && track.parent !== undefined) {
@@ -101,7 +109,7 @@ export class TraceSpans {
     for (const key of Object.keys(args)) if (!OWN.has(key)) define(attributes, key, args[key]!);
     for (const key of Object.keys(source.more)) define(attributes, key, source.more[key]!);
     const { error } = args;
-    this.#take({
+    this.#sink.span({
       traceId: source.traceId,
       spanId: source.spanId,
       parentSpanId: source.parentSpanId,
