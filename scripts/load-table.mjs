@@ -26,7 +26,7 @@ const COLUMNS = [
   ['bytes a span', ({ bytesPerSpan: bytes }) => bytes && number.format(bytes)],
 ];
 
-export function renderLoad({ peer, peerAtSameRate, ...own }) {
+export function renderLoad({ peer, peerCpuRatio, peerAtSameRate, ...own }) {
   const runs = [
     [`gpuspan, ${number.format(own.ringSlots)} slots`, own],
     ['SDK, highest rate without drops', peer],
@@ -35,6 +35,7 @@ export function renderLoad({ peer, peerAtSameRate, ...own }) {
   const rows = runs.map(([name, run]) => [name, ...COLUMNS.map(([, cell]) => cell(run) || '')]);
   const lines = [['', ...COLUMNS.map(([title]) => title)], new Array(COLUMNS.length + 1).fill('---'), ...rows];
   const table = lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-  const ratio = peer && `\n\nThe SDK takes ${(peer.appCpuNsPerSlice / own.appCpuNsPerSlice).toFixed(1)} times the CPU.`;
-  return `${own.machine}; Node ${own.node}; ${own.seconds} s a run, ${2 * own.pairs} runs with tracing and as many without\n\n${table}${ratio ?? ''}`;
+  const ratio =
+    peerCpuRatio && `\n\nThe SDK takes ${peerCpuRatio.toFixed(1)} times the CPU (median of neighbouring turns).`;
+  return `${own.machine}; Node ${own.node}; ${own.seconds} s without a break; CPU and event loop: medians of ${2 * own.pairs} with tracing and as many without\n\n${table}${ratio ?? ''}`;
 }

@@ -7,13 +7,13 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { lossesOf, RING_SLOTS, runOnce, runPairs, runPeer, startReceiver } from '../bench/load/run.mjs';
+import { measureCosts, RING_SLOTS, runOnce, runPeer, startReceiver } from '../bench/load/run.mjs';
 import { SetupError } from './toolchain.mjs';
 
 const USAGE = `usage: npm run load -- [--rate R] [--seconds S] [--pairs N] [--peer otel|none] [--sink S] [--json FILE]
   --rate R      slices a second (100000)
-  --seconds S   of each run (10)
-  --pairs N     times off, on, on, off (3)
+  --seconds S   of the run that must arrive whole (30)
+  --pairs N     times off, on, on, off: what it costs (5)
   --peer P      otel: the SDK with BatchSpanProcessor and the OTLP exporter, at its highest rate without drops (otel)
   --sink S      otlp: the receiver; null: every slice is encoded by the reader, and let go (otlp)
   --json FILE   the figures`;
@@ -29,8 +29,8 @@ function parse() {
     const { values } = parseArgs({
       options: {
         rate: { type: 'string', default: '100000' },
-        seconds: { type: 'string', default: '10' },
-        pairs: { type: 'string', default: '3' },
+        seconds: { type: 'string', default: '30' },
+        pairs: { type: 'string', default: '5' },
         peer: { type: 'string', default: 'otel' },
         sink: { type: 'string', default: 'otlp' },
         json: { type: 'string' },
@@ -62,20 +62,24 @@ async function main() {
   const say = (line) => process.stderr.write(`load: ${line}\n`);
   const receiver = await startReceiver();
   try {
-    /** @type {Record<string, unknown>} */
+    const own = await runOnce(receiver, mode, rate, seconds);
+    say(`${mode} at ${rate}/s: ${own.delivered} of ${own.offered} delivered`);
+    const peer = values.peer === 'otel' ? await runPeer(receiver, rate, seconds, say) : undefined;
+    const { costs, ratio } = await measureCosts(receiver, peer === undefined ? [own] : [own, peer], pairs, say);
     const result = {
       machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores`,
       node: process.versions.node,
       seconds,
       pairs,
       ringSlots: RING_SLOTS[mode],
-      ...(await runPairs(receiver, mode, rate, seconds, pairs, say)),
+      ...own,
+      ...costs[0],
+      ...(peer !== undefined && {
+        peer: { ...peer, ...costs[1] },
+        peerCpuRatio: ratio,
+        peerAtSameRate: await runOnce(receiver, 'otel', rate, seconds),
+      }),
     };
-    if (values.peer === 'otel') {
-      result.peer = await runPeer(receiver, rate, seconds, pairs, say);
-      const same = await runOnce(receiver, 'otel', rate, seconds);
-      result.peerAtSameRate = { rate, offered: same.offered, delivered: same.delivered, lost: lossesOf([same]) };
-    }
     console.log(JSON.stringify(result, null, 2));
     if (values.json)
       writeFileSync(resolve(process.env.INIT_CWD ?? '.', values.json), `${JSON.stringify(result, null, 2)}\n`);

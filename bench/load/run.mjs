@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs the workload against the receiver: once, in pairs with and without recording, and for the peer at the highest rate
-// at which it drops nothing. Used by scripts/load.mjs.
+// Runs the workload against the receiver: without a break, in turn with nothing, and for the peer at the highest rate at
+// which it drops nothing. Used by scripts/load.mjs.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { median } from '../statistics.mjs';
+import { placeApplication, placeBeside } from './placement.mjs';
 
 const FOLDER = import.meta.dirname;
 /** gpuspan's, 64 bytes each. `null` is for ten times the rate: room for half a second of it. */
 export const RING_SLOTS = { gpuspan: 262_144, null: 1_048_576 };
+/** Root spans, and gpuspan's worker spans, are not slices: how many there are a request. */
+const OWNERS = { gpuspan: 2, otel: 1 };
+/** Of a turn: short, so that the next one finds the machine in the same state. */
+const TURN_SECONDS = 2;
 /** Of a search's tries. */
 const TRY_SECONDS = 3;
 const FIRST_RATE = 2_000;
@@ -22,6 +27,7 @@ export async function startReceiver() {
   const folder = mkdtempSync(join(tmpdir(), 'gpuspan-load-'));
   const child = fork(join(FOLDER, 'receiver.mjs'), [join(folder, 'stored')]);
   const [{ port }] = await once(child, 'message');
+  placeBeside(child.pid);
   return {
     url: `http://127.0.0.1:${port}`,
     async take() {
@@ -36,79 +42,101 @@ export async function startReceiver() {
   };
 }
 
-/** One run of the workload: what it cost, what was offered, what arrived. */
-export async function runOnce(receiver, mode, rate, seconds) {
+/** A process with the workload, warm; `run(seconds)` gives what worker.mjs tells. */
+async function startWorker(receiver, { mode, rate }) {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(GPUSPAN|OTEL_)/.test(name));
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...Object.fromEntries(inherited), OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url };
   if (mode in RING_SLOTS) Object.assign(env, { GPUSPAN: '1', GPUSPAN_RING_SLOTS: `${RING_SLOTS[mode]}` });
   if (mode === 'null') env['OTEL_TRACES_EXPORTER'] = 'none';
-  const child = fork(join(FOLDER, 'worker.mjs'), [mode, String(rate), String(seconds)], { env });
-  /** @type {any} what worker.mjs says */
-  let told;
-  child.on('message', async (message) => {
-    if (message === 'warm') {
-      await receiver.take();
-      child.send('go');
-    } else told = message;
-  });
-  const [status] = await once(child, 'exit');
-  if (status !== 0 || told === undefined) throw new Error(`the workload with ${mode} ended with exit status ${status}`);
-  const { spans, bytes } = await receiver.take();
-  return { ...told, offered: told.slices, delivered: deliveredOf(mode, told, spans), bytes, spans };
-}
-
-function deliveredOf(mode, { requests, settled }, spans) {
-  if (mode === 'null') return settled;
-  if (mode === 'off') return 0;
-  // Root spans, and gpuspan's worker spans, are not slices.
-  return Math.max(0, spans - { gpuspan: 2, otel: 1 }[mode] * requests);
-}
-
-/**
- * `pairs` times off, on, on, off: neighbours share the machine's state. Medians of the differences of CPU and event-loop
- * delay, sums of what was offered, delivered and lost.
- */
-export async function runPairs(receiver, mode, rate, seconds, pairs, say) {
-  const on = [];
-  const cpu = [];
-  const delays = [];
-  for (let pair = 0; pair < pairs; pair++) {
-    const runs = [];
-    for (const which of ['off', mode, mode, 'off']) runs.push(await runOnce(receiver, which, rate, seconds));
-    say(`${mode} at ${rate}/s: pair ${pair + 1} of ${pairs}`);
-    const [first, second, third, last] = runs;
-    on.push(second, third);
-    for (const [off, own] of [
-      [first, second],
-      [last, third],
-    ]) {
-      cpu.push((own.cpuNanos - off.cpuNanos) / own.slices);
-      delays.push([own.eventLoopP99Ms, off.eventLoopP99Ms]);
-    }
+  const child = fork(join(FOLDER, 'worker.mjs'), [mode, `${rate}`], { env });
+  const ended = once(child, 'exit').then(([status]) => status);
+  async function answer() {
+    const told = await Promise.race([once(child, 'message'), ended]);
+    if (Array.isArray(told)) return told[0];
+    throw new Error(`the workload with ${mode} ended with exit status ${told}`);
   }
+  await answer();
+  placeApplication(child.pid);
   return {
+    async run(seconds) {
+      child.send({ seconds });
+      return await answer();
+    },
+    async close() {
+      child.disconnect();
+      await ended;
+    },
+  };
+}
+
+/** One run without a break: what was offered, delivered and lost. */
+export async function runOnce(receiver, mode, rate, seconds) {
+  const worker = await startWorker(receiver, { mode, rate });
+  // What the warm-up sent.
+  await receiver.take();
+  const { requests, offered, settled, lost, rssMaxMb } = await worker.run(seconds);
+  await worker.close();
+  const { spans, bytes } = await receiver.take();
+  const delivered = mode === 'null' ? settled : Math.max(0, spans - OWNERS[mode] * requests);
+  return {
+    mode,
     rate,
-    offered: sum(on.map((run) => run.offered)),
-    delivered: sum(on.map((run) => run.delivered)),
-    lost: lossesOf(on),
-    appCpuNsPerSlice: median(cpu),
-    eventLoopP99Ms: median(delays.map(([own]) => own)),
-    eventLoopP99MsOff: median(delays.map(([, off]) => off)),
-    rssMaxMb: Math.max(...on.map((run) => run.rssMaxMb)),
-    bytesPerSpan: sum(on.map((run) => run.bytes)) / Math.max(1, sum(on.map((run) => run.spans))),
+    offered,
+    delivered,
+    lost: lossesOf(offered - delivered, lost),
+    rssMaxMb,
+    ...(spans > 0 && { bytesPerSpan: bytes / spans }),
   };
 }
 
 /**
- * The peer's pairs at its highest rate, up to `most`, at which everything arrives: short tries find where it may be, and
- * pairs that drop all the same are done again a tenth slower.
+ * What each of `runs` (results of `runOnce`) costs the application, in turns of the process with its recorder and one with
+ * none: off, on, on, off, `pairs` times; the medians. `ratio` is the median over the pairs of the last one's CPU to the
+ * first one's. Neighbours share the machine's state.
  */
-export async function runPeer(receiver, most, seconds, pairs, say) {
+export async function measureCosts(receiver, runs, pairs, say) {
+  const workers = [];
+  for (const { mode, rate } of runs)
+    workers.push({
+      off: await startWorker(receiver, { mode: 'off', rate }),
+      on: await startWorker(receiver, { mode, rate }),
+      turns: [],
+    });
+  for (let pair = 0; pair < pairs; pair++) {
+    for (const { off, on, turns } of workers) {
+      const first = await off.run(TURN_SECONDS);
+      const second = await on.run(TURN_SECONDS);
+      const third = await on.run(TURN_SECONDS);
+      const last = await off.run(TURN_SECONDS);
+      turns.push({ on: second, off: first }, { on: third, off: last });
+    }
+    say(`turns ${pair + 1} of ${pairs}`);
+  }
+  for (const { off, on } of workers) {
+    await off.close();
+    await on.close();
+  }
+  const cpuOf = ({ on, off }) => on.cpu - off.cpu;
+  return {
+    costs: workers.map(({ turns }) => ({
+      appCpuNsPerSlice: median(turns.map(cpuOf)),
+      eventLoopP99Ms: median(turns.map(({ on }) => on.p99)),
+      eventLoopP99MsOff: median(turns.map(({ off }) => off.p99)),
+    })),
+    ratio: median(workers[0].turns.map((turn, index) => cpuOf(workers.at(-1).turns[index]) / cpuOf(turn))),
+  };
+}
+
+/**
+ * The peer at its highest rate, up to `most`, at which everything arrives: short tries find where it may be, and a run
+ * that drops all the same is done again a tenth slower.
+ */
+export async function runPeer(receiver, most, seconds, say) {
   for (let rate = await findPeerRate(receiver, most, say); ; rate = Math.floor(rate * 0.9)) {
-    const result = await runPairs(receiver, 'otel', rate, seconds, pairs, say);
-    if (Object.keys(result.lost).length === 0 || rate <= FIRST_RATE) return result;
-    say(`otel at ${rate}/s: ${result.delivered} of ${result.offered} delivered, again slower`);
+    const run = await runOnce(receiver, 'otel', rate, seconds);
+    if (Object.keys(run.lost).length === 0 || rate <= FIRST_RATE) return run;
+    say(`otel at ${rate}/s: ${run.delivered} of ${run.offered} delivered, again slower`);
   }
 }
 
@@ -134,12 +162,9 @@ async function findPeerRate(receiver, most, say) {
 }
 
 /** By reason. The SDK tells no losses: what did not arrive was dropped. */
-export function lossesOf(runs) {
-  const lost = {};
-  for (const run of runs)
-    for (const [reason, count] of Object.entries(run.lost)) lost[reason] = (lost[reason] ?? 0) + count;
-  const missing = sum(runs.map((run) => run.offered - run.delivered)) - sum(Object.values(lost));
-  return missing > 0 ? { ...lost, missing } : lost;
+function lossesOf(notDelivered, told) {
+  const missing = notDelivered - sum(Object.values(told));
+  return missing > 0 ? { ...told, missing } : told;
 }
 
 const sum = (numbers) => numbers.reduce((all, number) => all + number, 0);

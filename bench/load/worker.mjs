@@ -1,27 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The application under load, in a process of its own: a scripted workload of requests with ten slices each, at a steady
-// rate, with nothing, gpuspan or OpenTelemetry's SDK recording. Run by run.mjs; tells its parent what it cost.
+// The application under load, in a process of its own: a scripted workload of requests, at a steady rate, recorded by
+// nothing, gpuspan or OpenTelemetry's SDK, whenever its parent (run.mjs) says so. Tells it what that cost, or what came of it.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Worker } from 'node:worker_threads';
 
-const [, , mode, rateText, secondsText] = process.argv;
+const [, , mode, rateText] = process.argv;
 const RATE = Number(rateText);
-const SECONDS = Number(secondsText);
 /**
- * What a request of a text model does: six stages that say how many tokens they had, and 44 steps of decoding, of which
- * every eleventh does.
+ * What a request of a text model does: six stages that say how many tokens they had, then steps of decoding one right
+ * after the other, of which every eleventh does.
  */
-const SCRIPT = [
-  ...['tokenize', 'queue_wait', 'prefill', 'sample', 'detokenize', 'stream_write'].map((name) => ({
-    name,
-    tells: true,
-  })),
-  ...Array.from({ length: 44 }, (_, step) => ({ name: 'decode_step', tells: step % 11 === 0 })),
-];
-const SLICES = SCRIPT.length;
+const STAGES = ['tokenize', 'queue_wait', 'prefill', 'sample', 'detokenize', 'stream_write'];
+const STEP = 'decode_step';
+const STEPS = 44;
+const TELLING_STEPS = 11;
+const SLICES = STAGES.length + STEPS;
 /** A steady rate in steps of the timers' own resolution. */
 const TICK_MILLIS = 1;
 /** First requests, in rounds that a BatchSpanProcessor's queue takes: slow ones, at which it would drop at once. */
@@ -56,20 +52,30 @@ function recordNothing() {
 
 async function recordGpuspan() {
   const { defineStages, start } = await import('gpuspan');
-  const stages = defineStages('load', Object.fromEntries(SCRIPT.map(({ name }) => [name, { level: 1 }])));
-  const script = SCRIPT.map(({ name, tells }) => ({ stage: stages[name], tells }));
+  const { [STEP]: decodeStep, ...others } = defineStages(
+    'load',
+    Object.fromEntries([...STAGES, STEP].map((name) => [name, { level: 1 }])),
+  );
+  const stages = Object.values(others);
   const tracer = start({ serviceName: 'load', device: 'none' });
   if (!tracer.enabled) throw new Error(tracer.reason);
   let id = 0;
   return {
     request: () => {
       const request = tracer.request({ id: `r${id++}` });
-      for (const { stage, tells } of script) {
+      for (const stage of stages) {
         const token = request.begin(stage);
         work();
-        if (tells) request.end(token, { tokens: id });
-        else request.end(token);
+        request.end(token, { tokens: id });
       }
+      let step = request.begin(decodeStep);
+      for (let i = 1; i < STEPS; i++) {
+        work();
+        step =
+          i % TELLING_STEPS === 0 ? request.next(step, decodeStep, { tokens: id }) : request.next(step, decodeStep);
+      }
+      work();
+      request.end(step, { tokens: id });
       request.finish();
     },
     flush: () => tracer.flush(),
@@ -106,10 +112,16 @@ async function recordOtel() {
     request: () => {
       const root = tracer.startSpan('request', { attributes: { rid: `r${id++}` } }, ROOT_CONTEXT);
       const context = trace.setSpan(ROOT_CONTEXT, root);
-      for (const { name, tells } of SCRIPT) {
+      for (const name of STAGES) {
         const span = tracer.startSpan(name, undefined, context);
         work();
-        if (tells) span.setAttribute('tokens', id);
+        span.setAttribute('tokens', id);
+        span.end();
+      }
+      for (let i = 1; i <= STEPS; i++) {
+        const span = tracer.startSpan(STEP, undefined, context);
+        work();
+        if (i % TELLING_STEPS === 0) span.setAttribute('tokens', id);
         span.end();
       }
       root.end();
@@ -148,38 +160,45 @@ async function drive(seconds) {
   return requests;
 }
 
+/** The workload for so long: what it cost, CPU in ns a slice, what was offered, and what the recorder says of it. */
+async function run(seconds) {
+  const earlier = counts();
+  const delay = monitorEventLoopDelay({ resolution: TICK_MILLIS });
+  const before = threadNanos();
+  delay.enable();
+  const requests = await drive(seconds);
+  delay.disable();
+  // What was put off is paid in the end.
+  await flush();
+  const cpuNanos = threadNanos() - before;
+  const { lost, settled } = counts();
+  const offered = requests * SLICES;
+  return {
+    requests,
+    offered,
+    cpu: cpuNanos / offered,
+    p99: delay.percentile(99) / 1e6,
+    // Slices that the reader says were delivered; 0: nobody says.
+    settled: settled - earlier.settled,
+    lost: Object.fromEntries(
+      Object.entries(lost)
+        .map(([reason, count]) => /** @type {const} */ ([reason, count - (earlier.lost[reason] ?? 0)]))
+        .filter(([, count]) => count > 0),
+    ),
+    rssMaxMb: process.resourceUsage().maxRSS / 1024,
+    sink,
+  };
+}
+
 for (let round = 0; round < FIRST.rounds; round++) {
   for (let i = 0; i < FIRST.requests; i++) request();
   await flush();
 }
 await drive(WARM_UP_SECONDS);
 await flush();
-// The parent forgets what has arrived so far.
-process.send('warm');
-await once(process, 'message');
 
-const warm = counts();
-const delay = monitorEventLoopDelay({ resolution: TICK_MILLIS });
-delay.enable();
-const before = threadNanos();
-const requests = await drive(SECONDS);
-delay.disable();
-await flush();
-const { lost, settled } = counts();
-await shutdown();
-process.send({
-  slices: requests * SLICES,
-  requests,
-  cpuNanos: threadNanos() - before,
-  eventLoopP99Ms: delay.percentile(99) / 1e6,
-  rssMaxMb: process.resourceUsage().maxRSS / 1024,
-  lost: Object.fromEntries(
-    Object.entries(lost)
-      .map(([reason, count]) => /** @type {const} */ ([reason, count - (warm.lost[reason] ?? 0)]))
-      .filter(([, count]) => count > 0),
-  ),
-  // Slices that the reader says were delivered; 0: nobody says.
-  settled: settled - warm.settled,
-  sink,
+process.on('message', async ({ seconds }) => {
+  process.send(await run(seconds));
 });
-process.disconnect();
+process.on('disconnect', shutdown);
+process.send('warm');
