@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Delivery that waits for an OpenTelemetry provider's Resource: until a span of the provider tells it, until somebody
-// flushes or ends, until the event loop runs dry, or for a few seconds. Slices wait in the rings meanwhile. All methods run on the thread that called
-// start().
+// flushes or ends, until the event loop runs dry, or for a few seconds. Slices wait in the rings meanwhile. All methods
+// run on the thread that called start().
 import type { Native } from '../native';
 import type { ProvidedResource } from '../otel/provider-resource';
 import type { Delivery } from './delivery';

@@ -169,4 +169,10 @@ describe('the instruction gate', () => {
   it('passes counts that are as pinned or lower', () => {
     expect(findRises({ off: 2, slice: 90 }, { off: 2, slice: 100 })).toEqual([]);
   });
+
+  it('compares a slice with one that reads the same clock only', () => {
+    expect(findRises({ off: 3, slice: 120, clock: 'kvm-clock' }, { off: 2, slice: 100, clock: 'tsc' })).toEqual([
+      'off: 3 instructions, pinned are 2',
+    ]);
+  });
 });
