@@ -4,7 +4,7 @@
 // that differ only in the number of iterations, so that start-up cancels out. Used by scripts/count-instructions.mjs
 // (the gate) and bench/native.mjs (the row).
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nativeBench } from '../bench/native-bench.mjs';
@@ -100,9 +100,10 @@ export function tryCount() {
 // Another compiler of the same major version may schedule a few instructions otherwise.
 const TOLERANCE = { off: 0, slice: 3, gpu: 10 };
 
-/** The kernel's: a slice reads the processor's counter only where that is it (native/core/clock.cc), else the kernel's clock. */
-export function clockSource() {
-  return readFileSync('/sys/devices/system/clocksource/clocksource0/current_clocksource', 'utf8').trim();
+// The kernel's: a slice reads the processor's counter only where that is it (native/core/clock.cc), else the kernel's clock.
+function clockSource() {
+  const file = '/sys/devices/system/clocksource/clocksource0/current_clocksource';
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : 'unknown';
 }
 
 /** What rose above the pinned counts, one line each. With another clock a slice is other code, and its count not compared. */

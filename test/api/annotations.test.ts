@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is told of a slice or worker span while it is open: attributes, error status, events of another time or slice;
-// and timestamps of performance.now() as times of slices. With the addon, through to exported spans.
+// What is told of a slice or worker span while it is open: attributes, error status, events of another time or slice.
+// With the addon, through to exported spans.
 import { type HrTime, SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { type Attributes, defineEvents, defineStages, type Request } from 'gpuspan';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { runProgram } from './child';
-import { idOf, parentOf, startExported } from './exported';
+import { idOf, lossesOf as lossesIn, parentOf, startExported } from './exported';
 
 const stages = defineStages('annotations', {
   outer: { level: 1 },
@@ -21,16 +20,7 @@ const { tracer, spans, named, clear } = startExported();
 beforeEach(clear);
 afterAll(() => tracer.shutdown());
 
-/** What `body` lost, by reason. */
-function lossesOf(body: () => void): Record<string, number> {
-  const before = tracer.stats().lost;
-  body();
-  const changed = Object.entries(tracer.stats().lost).map(
-    ([reason, n]) => [reason, n - (before[reason] ?? 0)] as const,
-  );
-  return Object.fromEntries(changed.filter(([, count]) => count !== 0));
-}
-
+const lossesOf = (body: () => void) => lossesIn(tracer, body);
 const nanos = ([seconds, rest]: HrTime) => BigInt(seconds) * 1_000_000_000n + BigInt(rest);
 const eventsOf = (span: ReadableSpan) => span.events.map(({ name, attributes }) => [name, attributes]);
 
@@ -352,59 +342,5 @@ describe('an inert request, and an inert batch', () => {
     });
     expect(lost).toEqual({});
     expect(await spans()).toEqual([]);
-  });
-});
-
-describe('fromPerformance', () => {
-  it('is on the clock of now, to a microsecond', () => {
-    for (let i = 0; i < 100; i++) {
-      const before = tracer.now();
-      const converted = tracer.fromPerformance(performance.now());
-      const after = tracer.now();
-      expect(converted).toBeGreaterThanOrEqual(before - 1_000n);
-      expect(converted).toBeLessThanOrEqual(after + 1_000n);
-    }
-  });
-
-  it('keeps the distance of timestamps, before the start of the thread as well', () => {
-    const at = tracer.fromPerformance(1_000_000.25);
-    expect(tracer.fromPerformance(1_000_001.25) - at).toBe(1_000_000n);
-    expect(at - tracer.fromPerformance(-10.75)).toBe(1_000_011_000_000n);
-  });
-
-  it('gives -1n, which is a counted loss, for what is no time of this clock', () => {
-    const request = tracer.request();
-    for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1e15, '5', undefined, 5n]) {
-      const time = tracer.fromPerformance(wrong as number);
-      expect(time).toBe(-1n);
-      expect(lossesOf(() => request.record(stages.past, time, tracer.now()))).toEqual({ invalid: 1 });
-      expect(lossesOf(() => request.event(events.hint, {}, { time }))).toEqual({ invalid: 1 });
-    }
-    expect(lossesOf(() => request.record(stages.past, 0n, tracer.fromPerformance(1e300)))).toEqual({ invalid: 1 });
-    request.finish();
-  });
-
-  it('counts from the start of the thread that calls it', async () => {
-    const measure = `
-      const tracer = start();
-      const before = tracer.now();
-      const at = tracer.fromPerformance(performance.now());
-      const right = before - 1000n <= at && at <= tracer.now() + 1000n;
-    `;
-    const there = `
-      const { start } = require('gpuspan');
-      ${measure}
-      require('node:worker_threads').parentPort.postMessage(right);
-    `;
-    const program = `
-      import { Worker } from 'node:worker_threads';
-      import { start } from 'gpuspan';
-      ${measure}
-      const worker = new Worker(${JSON.stringify(there)}, { eval: true, execArgv: [] });
-      worker.on('message', (right_there) => print([right, right_there]));
-    `;
-    const { output, stderr } = await runProgram(program);
-    expect(stderr).toBe('');
-    expect(output).toEqual([true, true]);
   });
 });

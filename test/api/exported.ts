@@ -3,7 +3,7 @@
 // A tracer that is on, with the real addon, and what it exports: for tests of what the API's calls come to. One a
 // process, hence one a test file. `GPUSPAN` is set before the package is looked at.
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
-import { type StartOptions, start } from 'gpuspan';
+import { type StartOptions, start, type Tracer } from 'gpuspan';
 
 export interface Exported {
   readonly tracer: ReturnType<typeof start>;
@@ -51,3 +51,13 @@ export const parentOf = (span: ReadableSpan) => span.parentSpanContext?.spanId;
 
 /** Whether it was closed by its owner's end instead of its own. */
 export const isUnfinished = (span: ReadableSpan) => span.attributes['gpuspan.unfinished'] === true;
+
+/** What `body` lost, by reason. */
+export function lossesOf(tracer: Tracer, body: () => void): Record<string, number> {
+  const before = tracer.stats().lost;
+  body();
+  const changed = Object.entries(tracer.stats().lost).map(
+    ([reason, n]) => [reason, n - (before[reason] ?? 0)] as const,
+  );
+  return Object.fromEntries(changed.filter(([, count]) => count !== 0));
+}
