@@ -40,10 +40,10 @@ export class Encoding {
 
   /** Slices with two numbers. */
   fillWithNumbers = () => {
-    const { native, where, writePayload } = this.#lane;
+    const { native, where, endWith } = this.#lane;
     for (let i = 0; i < FILLED; i++) {
       const values = [i & 511, i];
-      const length = writePayload((view, at) => {
+      endWith(native.begin(where), (view, at) => {
         for (const [index, key] of this.#keys.entries()) {
           view.setUint8(at + index * NUMBER_BYTES, DOUBLE);
           view.setUint16(at + index * NUMBER_BYTES + 1, key, true);
@@ -51,7 +51,6 @@ export class Encoding {
         }
         return this.#keys.length * NUMBER_BYTES;
       });
-      native.endWith(native.begin(where), length);
     }
     native.snapshot();
   };

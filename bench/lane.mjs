@@ -32,9 +32,13 @@ export function openLane() {
   const request = native.requestStart(2, 0);
   if (request === NONE) throw new Error('no room for a request');
   const view = new DataView(scratch);
-  /** Has `write(view, at)` write payload items where `endWith` takes them; returns what it returns. */
-  const writePayload = (write) => write(view, SCRATCH.payload);
-  return { native, lane, where: (request << 16) | stage, writePayload };
+  /** Ends a slice with the payload items that `write(view, at)` writes; it returns their length. */
+  const endWith = (token, write) => {
+    view.setInt32(SCRATCH.integer, token, true);
+    view.setUint16(SCRATCH.bytes, write(view, SCRATCH.payload), true);
+    native.endPlaced();
+  };
+  return { native, lane, where: (request << 16) | stage, endWith };
 }
 
 function openAs(Pipeline, native) {

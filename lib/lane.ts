@@ -35,6 +35,11 @@ export interface MemberColumns {
 }
 
 const WORDS = SCRATCH.payload / 4;
+// Indices of 32-bit words in the scratch memory: the second holds a stage and, above it, how long the payload is.
+const INTEGER = SCRATCH.integer / 4;
+const STAGE = SCRATCH.stage / 4;
+const BYTES_SHIFT = 8 * (SCRATCH.bytes - SCRATCH.stage);
+const STAGE_MASK = (1 << BYTES_SHIFT) - 1;
 const MAX_TIME = 2n ** 63n;
 
 export class Lane {
@@ -91,8 +96,15 @@ export class Lane {
     columns: Columns | undefined,
     members: MemberColumns,
   ): void {
-    if (isToken(token)) this.native.endWith(token, this.encodeSlice(attributes, columns, members));
+    if (isToken(token)) this.endPlaced(token, this.encodeSlice(attributes, columns, members));
     else this.refuse(level);
+  }
+
+  /** Ends a slice with `bytes` of payload. */
+  endPlaced(token: Token, bytes: number): void {
+    this.words[INTEGER] = token;
+    this.words[STAGE] = bytes << BYTES_SHIFT;
+    this.native.endPlaced();
   }
 
   /** The new stage may be above the level or make no sense: then the old slice just ends. */
@@ -103,14 +115,19 @@ export class Lane {
     }
     // What is no stage must not keep the old slice open.
     const gate = (stage as Stage | undefined)?.gate ?? Number.NaN;
-    if (gate <= level && where !== CLOSED) {
-      if (attributes === undefined) return this.native.next(token, stage.id);
-      return this.native.nextWith(token, stage.id, this.encodeSlice(attributes));
-    }
-    if (attributes === undefined) this.native.end(token);
-    else this.native.endWith(token, this.encodeSlice(attributes));
+    const bytes = attributes === undefined ? 0 : this.encodeSlice(attributes);
+    if (gate <= level && where !== CLOSED) return this.nextPlaced(token, stage.id & STAGE_MASK, bytes);
+    this.endPlaced(token, bytes);
     // After the owner's end the token was stale: that is the call's one loss.
     return gate > level || where === CLOSED ? 0 : this.begin(level, where, stage, undefined);
+  }
+
+  private nextPlaced(token: Token, stage: number, bytes: number): Token {
+    const { words } = this;
+    words[INTEGER] = token;
+    words[STAGE] = stage | (bytes << BYTES_SHIFT);
+    this.native.nextPlaced();
+    return words[INTEGER]!;
   }
 
   /**
@@ -243,7 +260,7 @@ export class Lane {
   }
 
   private fail(token: Token, error: unknown): void {
-    this.native.endWith(token, this.payload.begin(SLICE_LIMIT).error(error).finish());
+    this.endPlaced(token, this.payload.begin(SLICE_LIMIT).error(error).finish());
   }
 
   private closing(token: Token): Closing {

@@ -70,8 +70,12 @@ export const SCRATCH = {
   handle: 40,
   /** Out: 8 bytes, worker span id or batch span id. */
   span: 48,
-  /** In/out: the int32 of `beginPlaced` and `endPlaced`. */
+  /** In/out: the int32 of `beginPlaced`, `endPlaced` and `nextPlaced`. */
   integer: 56,
+  /** In: 2 bytes, the stage of `nextPlaced`. */
+  stage: 60,
+  /** In: 2 bytes, how many bytes of payload `endPlaced` and `nextPlaced` take. */
+  bytes: 62,
   /** Payload items start here, in every call that takes `bytes`. */
   payload: 64,
 } as const;
@@ -193,15 +197,13 @@ export interface Native {
   beginUnder(where: number, parent: number): number;
   end(token: number): void;
   /**
-   * `begin` and `end` with their one integer at SCRATCH.integer, where `beginPlaced` leaves the token: the hot pair,
-   * without what Node-API asks for arguments and results.
+   * The hot calls, with their arguments in the scratch memory and without what Node-API asks for arguments and results.
+   * SCRATCH.integer: `where` for `beginPlaced`, the token for the others; `beginPlaced` and `nextPlaced` leave the new
+   * token there, 0 when nothing was opened. SCRATCH.bytes of payload from SCRATCH.payload are the ended slice's.
    */
   beginPlaced(): void;
   endPlaced(): void;
-  /** `bytes` of payload from SCRATCH.payload. */
-  endWith(token: number, bytes: number): void;
-  next(token: number, stage: number): number;
-  nextWith(token: number, stage: number, bytes: number): number;
+  nextPlaced(): void;
   annotate(token: number, bytes: number): void;
   /** Both ns of CLOCK_MONOTONIC. */
   record(where: number, start: bigint, end: bigint, bytes: number): void;

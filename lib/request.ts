@@ -124,12 +124,9 @@ export class Request {
   end(token: Token, attributes?: Attributes): void {
     if (token === 0 || this.native === undefined) return;
     // The addon knows what is no token; the scratch memory would make one of it.
-    if (attributes !== undefined) this.native.endWith(token, this.lane!.payload.slice(attributes));
-    else if (!isToken(token)) this.native.end(token);
-    else {
-      this.words![INTEGER] = token;
-      this.native.endPlaced();
-    }
+    if (isToken(token))
+      this.lane!.endPlaced(token, attributes === undefined ? 0 : this.lane!.payload.slice(attributes));
+    else this.native.end(token);
   }
 
   /** Ends one slice, with `attributes`, and begins the next at the same instant: one clock read. */

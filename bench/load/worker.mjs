@@ -22,6 +22,8 @@ const SLICES = STAGES.length + STEPS;
 const TICK_MILLIS = 1;
 /** First requests, in rounds that a BatchSpanProcessor's queue takes: slow ones, at which it would drop at once. */
 const FIRST = { rounds: 4, requests: 50 };
+/** Objects that fill the young generation, both halves, so that all its pages are there. */
+const GARBAGE = 1_000_000;
 /** Then at the rate, before it counts: until everything is compiled, here and in the threads behind. */
 const WARM_UP_SECONDS = 2;
 
@@ -37,6 +39,12 @@ let sink = 0;
 
 function work() {
   sink += TEXT.indexOf(0xff);
+}
+
+function fillYoungGeneration() {
+  const last = [];
+  for (let i = 0; i < GARBAGE; i++) last[i % 100] = [i];
+  return last.length;
 }
 
 function recordNothing() {
@@ -190,6 +198,7 @@ async function run(seconds) {
   };
 }
 
+sink += fillYoungGeneration();
 for (let round = 0; round < FIRST.rounds; round++) {
   for (let i = 0; i < FIRST.requests; i++) request();
   await flush();

@@ -161,6 +161,8 @@ class Recorder {
   Token open_child(OpenRequest& request, uint16_t index, uint16_t stage, uint16_t owner, Token named) noexcept;
   void start_slice(OpenRequest& request, uint16_t index, uint64_t now) noexcept;
   void end_slowly(Token token, Payload payload, uint64_t now) noexcept;
+  Token next_slowly(Token token, uint16_t stage, Payload payload, uint64_t now) noexcept;
+  Token succeed(OpenSlice& slice, const OpenRequest& request, uint16_t stage, uint64_t now) noexcept;
   void end_plain(const OpenSlice& slice, uint64_t now, uint8_t flags) noexcept;
   template <class Owner>
   void free_slice(OpenSlice& slice, Owner& owner, uint64_t now) noexcept;

@@ -51,17 +51,27 @@ uint64_t Recorder::batch_parent_from(const OpenBatch& batch, uint16_t at, uint8_
   return at == kNone ? batch.span_id : lane_.slices[at].span_id;
 }
 
-// Fills and links the entry, all but its start: the caller reads the clock last.
-template <class Owner>
-GPUSPAN_INLINE Token Recorder::open_slice(Owner& owner, uint16_t index, uint16_t stage, uint16_t owner_index,
-                                          uint64_t parent, uint64_t previous, uint8_t level, uint8_t flags) noexcept {
-  OpenSlice& slice = lane_.slices[index];
+namespace {
+
+// The token of the entry's next slice.
+GPUSPAN_INLINE Token take_token(OpenSlice& slice, uint32_t index) noexcept {
   constexpr uint32_t kGeneration = 1u << kTokenIndexBits;
   constexpr uint32_t kTokenMask = (1u << (kTokenIndexBits + kTokenGenerationBits)) - 1;
   Token token = ((slice.last_token + kGeneration) & kTokenMask) | index;
   if (token < kGeneration) [[unlikely]]
     token += kGeneration;  // the generation wrapped; 0 is none
   slice.last_token = token;
+  return token;
+}
+
+}  // namespace
+
+// Fills and links the entry, all but its start: the caller reads the clock last.
+template <class Owner>
+GPUSPAN_INLINE Token Recorder::open_slice(Owner& owner, uint16_t index, uint16_t stage, uint16_t owner_index,
+                                          uint64_t parent, uint64_t previous, uint8_t level, uint8_t flags) noexcept {
+  OpenSlice& slice = lane_.slices[index];
+  const Token token = take_token(slice, index);
   store_release(slice.owner, owner_index);
   slice.stage = stage;
   const uint64_t span_id = ids_.next();
@@ -284,12 +294,39 @@ void Recorder::end(Token token, Payload payload) noexcept {
   end_at(*slice, now, 0, payload);
 }
 
-// The new slice is a sibling: it takes the ended one's parent, whatever else is open by now.
+// The new slice is a sibling: it takes the ended one's parent, whatever else is open by now. As in `begin`: a request's
+// innermost slice takes the way that calls nothing, and its successor its entry.
 Token Recorder::next(Token token, uint16_t stage, Payload payload) noexcept {
-  if (token == 0) return 0;
   const uint64_t now = clock_.now();
   OpenSlice* const slice = find_slice(token);
-  if (slice == nullptr) [[unlikely]] {
+  if (slice == nullptr || slice->inner != kNone || slice->owner >= kBatchFlag || !is_plain(*slice, payload) ||
+      !ring_.reserve_at_once()) [[unlikely]]
+    return next_slowly(token, stage, payload, now);
+  end_plain(*slice, now, 0);
+  OpenRequest& request = lane_.requests[slice->owner];
+  request.seen = now;
+  return succeed(*slice, request, stage, now);
+}
+
+// The entry stays where it is in its owner's list. For Recorder::read_request it is as free in between as if it had
+// left: whoever saw the old token sees that it is gone.
+GPUSPAN_INLINE Token Recorder::succeed(OpenSlice& slice, const OpenRequest& request, uint16_t stage,
+                                       uint64_t now) noexcept {
+  store_release(slice.token, 0);
+  const Token token = take_token(slice, static_cast<uint32_t>(&slice - lane_.slices));
+  slice.stage = stage;
+  slice.start = now;
+  store_release(slice.span_id, ids_.next());
+  slice.flags &= kFlagFirstLevel;
+  slice.previous = slice.flags != 0 ? request.previous : 0;
+  store_release(slice.token, token);
+  return token;
+}
+
+[[gnu::noinline]] Token Recorder::next_slowly(Token token, uint16_t stage, Payload payload, uint64_t now) noexcept {
+  if (token == 0) return 0;
+  OpenSlice* const slice = find_slice(token);
+  if (slice == nullptr) {
     lose(Loss::kStale);
     return 0;
   }

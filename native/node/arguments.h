@@ -79,11 +79,17 @@ class Arguments {
   napi_value values_[N];
 };
 
-// The hot pair's one integer, in and out, at a fixed place of the scratch memory: what Node-API asks for reading an
-// argument and making a number is a sixth of a slice (bench/slice.mjs).
-class PlacedInteger {
+// `where` = owner << 16 | stage.
+constexpr uint16_t owner_of(int32_t where) noexcept {
+  return static_cast<uint16_t>(static_cast<uint32_t>(where) >> 16);
+}
+constexpr uint16_t stage_of(int32_t where) noexcept { return static_cast<uint16_t>(where); }
+
+// Arguments of the hot calls at fixed places of the scratch memory: two integers, the first of which is the answer's
+// place too. What Node-API asks for reading an argument and making a number is a sixth of a slice (bench/slice.mjs).
+class PlacedArguments {
  public:
-  PlacedInteger(napi_env env, napi_callback_info info) noexcept {
+  PlacedArguments(napi_env env, napi_callback_info info) noexcept {
     void* data = nullptr;
     napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
     environment_ = static_cast<Environment*>(data);
@@ -93,6 +99,13 @@ class PlacedInteger {
 
   // Where there is a recorder there is a scratch memory.
   int32_t value() const noexcept { return environment_->scratch_at<int32_t>(scratch::kInteger); }
+  uint16_t stage() const noexcept { return environment_->scratch_at<uint16_t>(scratch::kStage); }
+  // None where its length is out of range.
+  Payload payload() const noexcept {
+    Payload payload;
+    environment_->payload(environment_->scratch_at<uint16_t>(scratch::kBytes), scratch::kPayload, &payload);
+    return payload;
+  }
   void answer(uint32_t value) const noexcept { environment_->set_scratch(scratch::kInteger, value); }
   void answer_nothing() const noexcept {
     if (environment_->scratch() != nullptr) answer(0);
@@ -101,12 +114,6 @@ class PlacedInteger {
  private:
   Environment* environment_;
 };
-
-// `where` = owner << 16 | stage.
-constexpr uint16_t owner_of(int32_t where) noexcept {
-  return static_cast<uint16_t>(static_cast<uint32_t>(where) >> 16);
-}
-constexpr uint16_t stage_of(int32_t where) noexcept { return static_cast<uint16_t>(where); }
 
 // Wraps a set-up function, which sees node-addon-api's view of the call.
 template <Napi::Value (*kFunction)(const Napi::CallbackInfo&, Environment&)>

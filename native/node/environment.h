@@ -27,6 +27,8 @@ inline constexpr uint32_t kPrevious = 32;
 inline constexpr uint32_t kHandle = 40;
 inline constexpr uint32_t kSpan = 48;
 inline constexpr uint32_t kInteger = 56;
+inline constexpr uint32_t kStage = 60;
+inline constexpr uint32_t kBytes = 62;
 inline constexpr uint32_t kPayload = 64;
 }  // namespace scratch
 

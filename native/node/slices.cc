@@ -19,7 +19,7 @@ napi_value begin(napi_env env, napi_callback_info info) {
 }
 
 napi_value begin_placed(napi_env env, napi_callback_info info) {
-  const PlacedInteger call(env, info);
+  const PlacedArguments call(env, info);
   Recorder* recorder = call.recorder();
   if (recorder != nullptr && call.producer().names_entry(stage_of(call.value()))) [[likely]] {
     const int32_t where = call.value();
@@ -57,56 +57,26 @@ napi_value end(napi_env env, napi_callback_info info) {
 }
 
 napi_value end_placed(napi_env env, napi_callback_info info) {
-  const PlacedInteger call(env, info);
+  const PlacedArguments call(env, info);
   Recorder* recorder = call.recorder();
   if (recorder != nullptr && call.value() > 0) [[likely]] {
-    recorder->end(static_cast<Token>(call.value()));
+    recorder->end(static_cast<Token>(call.value()), call.payload());
   } else {
     call.producer().lose(Loss::kStale);
   }
   return nullptr;
 }
 
-napi_value end_with(napi_env env, napi_callback_info info) {
-  const Arguments<2> call(env, info);
+napi_value next_placed(napi_env env, napi_callback_info info) {
+  const PlacedArguments call(env, info);
   Recorder* recorder = call.recorder();
-  Token token;
-  if (recorder != nullptr && call.token(0, &token)) [[likely]] {
-    Payload payload;
-    call.payload(1, &payload);  // out of range: the slice ends without attributes
-    recorder->end(token, payload);
+  if (recorder != nullptr && call.value() >= 0 && call.producer().names_entry(call.stage())) [[likely]] {
+    call.answer(recorder->next(static_cast<Token>(call.value()), call.stage(), call.payload()));
   } else {
-    call.producer().lose(Loss::kStale);
+    call.producer().lose(Loss::kInvalid);
+    call.answer_nothing();
   }
   return nullptr;
-}
-
-napi_value next(napi_env env, napi_callback_info info) {
-  const Arguments<2> call(env, info);
-  Recorder* recorder = call.recorder();
-  Token token;
-  int32_t stage;
-  if (recorder != nullptr && call.token_or_none(0, &token) && call.integer(1, &stage) &&
-      call.producer().names_entry(stage_of(stage))) [[likely]] {
-    return call.number(recorder->next(token, stage_of(stage)));
-  }
-  call.producer().lose(Loss::kInvalid);
-  return call.number(0);
-}
-
-napi_value next_with(napi_env env, napi_callback_info info) {
-  const Arguments<3> call(env, info);
-  Recorder* recorder = call.recorder();
-  Token token;
-  int32_t stage;
-  if (recorder != nullptr && call.token_or_none(0, &token) && call.integer(1, &stage) &&
-      call.producer().names_entry(stage_of(stage))) [[likely]] {
-    Payload payload;
-    call.payload(2, &payload);
-    return call.number(recorder->next(token, stage_of(stage), payload));
-  }
-  call.producer().lose(Loss::kInvalid);
-  return call.number(0);
 }
 
 napi_value annotate(napi_env env, napi_callback_info info) {
@@ -179,9 +149,7 @@ constexpr Binding kBindings[] = {
     {"beginUnder", begin_under},
     {"end", end},
     {"endPlaced", end_placed},
-    {"endWith", end_with},
-    {"next", next},
-    {"nextWith", next_with},
+    {"nextPlaced", next_placed},
     {"annotate", annotate},
     {"record", record},
     {"event", event},

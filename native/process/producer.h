@@ -45,8 +45,11 @@ class Producer {
   void lose_owner(Loss reason) noexcept;
 
   // Whether `id` is in the dictionary: all that the recorder leaves to its callers to check.
-  bool names_entry(uint16_t id) const noexcept {
-    return id < segment_->header().dictionary_count.load(std::memory_order_relaxed);
+  bool names_entry(uint16_t id) noexcept {
+    if (id < names_known_) [[likely]]
+      return true;
+    names_known_ = segment_->header().dictionary_count.load(std::memory_order_relaxed);
+    return id < names_known_;
   }
 
   // Whether a handle names an open request of this lane: what Recorder::resolve tells, for requests and in place.
@@ -96,6 +99,7 @@ class Producer {
 
   Segment* segment_ = nullptr;
   const DictionaryEntry* names_ = nullptr;
+  uint32_t names_known_ = 0;  // so many the dictionary has at least: it only grows
   Recorder* active_ = nullptr;
   std::optional<Recorder> recorder_;
   std::unique_ptr<Launcher> launcher_;  // refers to recorder_: declared after it, so destroyed before it

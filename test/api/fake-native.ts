@@ -143,7 +143,16 @@ export class FakeNative {
   }
 
   endPlaced() {
-    this.end(new Int32Array(this.scratch)[SCRATCH.integer / 4]!);
+    const { token, bytes } = this.placed();
+    if (bytes === 0) this.end(token);
+    else this.say('endWith', token, this.items(bytes));
+  }
+
+  nextPlaced() {
+    const { token, stage, bytes } = this.placed();
+    if (bytes === 0) this.say('next', token, this.names[stage]);
+    else this.say('nextWith', token, this.names[stage], this.items(bytes));
+    new Int32Array(this.scratch)[SCRATCH.integer / 4] = ++this.token;
   }
 
   beginUnder(where: number, parent: number) {
@@ -155,21 +164,6 @@ export class FakeNative {
     // As the addon does for what can be no token.
     if (typeof token !== 'number' || (token | 0) !== token) this.lose(STALE);
     else this.say('end', token);
-  }
-
-  endWith(token: number, bytes: number) {
-    if (typeof token !== 'number' || (token | 0) !== token) this.lose(STALE);
-    else this.say('endWith', token, this.items(bytes));
-  }
-
-  next(token: number, stage: number) {
-    this.say('next', token, this.names[stage]);
-    return ++this.token;
-  }
-
-  nextWith(token: number, stage: number, bytes: number) {
-    this.say('nextWith', token, this.names[stage], this.items(bytes));
-    return ++this.token;
   }
 
   record(where: number, start: bigint, end: bigint, bytes: number) {
@@ -312,6 +306,12 @@ export class FakeNative {
   private place(where: number) {
     const owner = where >>> 16;
     return `${(owner & BATCH_FLAG) === 0 ? owner : `batch${owner & ~BATCH_FLAG}`}/${this.names[where & 0xffff]}`;
+  }
+
+  private placed() {
+    const view = new DataView(this.scratch);
+    const token = view.getInt32(SCRATCH.integer, true);
+    return { token, stage: view.getUint16(SCRATCH.stage, true), bytes: view.getUint16(SCRATCH.bytes, true) };
   }
 
   private say(name: string, ...rest: unknown[]) {

@@ -4,7 +4,7 @@
 // the scratch memory. One process each test file, so each file has a segment of its own.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { Loaded, Native, NativeConfig, NativeIdentity } from '../../lib/native';
+import { type Loaded, type Native, type NativeConfig, type NativeIdentity, SCRATCH } from '../../lib/native';
 
 const require = createRequire(import.meta.url);
 export const ROOT = join(__dirname, '..', '..');
@@ -88,6 +88,25 @@ export class Lane {
   start(level = 2): number {
     this.bytes.fill(0, 0, 64);
     return this.native.requestStart(level, 0);
+  }
+
+  /** `endPlaced` with `bytes` of payload. */
+  endWith(token: number, bytes: number): void {
+    this.place(token, 0, bytes);
+    this.native.endPlaced();
+  }
+
+  /** `nextPlaced`; its answer. */
+  next(token: number, stage: number, bytes = 0): number {
+    this.place(token, stage, bytes);
+    this.native.nextPlaced();
+    return this.view.getInt32(SCRATCH.integer, true);
+  }
+
+  private place(token: number, stage: number, bytes: number): void {
+    this.view.setInt32(SCRATCH.integer, token, true);
+    this.view.setUint16(SCRATCH.stage, stage, true);
+    this.view.setUint16(SCRATCH.bytes, bytes, true);
   }
 
   handle(): bigint {

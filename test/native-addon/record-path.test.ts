@@ -59,13 +59,13 @@ describe('slices', () => {
   it('ends one slice and begins the next at the same instant', () => {
     const request = lane.start();
     const token = native.begin(where(request, stage));
-    native.end(native.next(token, inner));
+    native.end(lane.next(token, inner));
     native.requestFinish(request, 0);
     const [first, second] = drain();
     expect(second).toMatchObject({ stage: inner, start: first?.end });
   });
 
-  it('takes the integer of the hot pair from the scratch memory, and leaves the token there', () => {
+  it('takes the integer of the hot calls from the scratch memory, and leaves the token there', () => {
     const request = lane.start();
     const integer = (value?: number) => {
       if (value !== undefined) lane.view.setInt32(SCRATCH.integer, value, true);
@@ -83,13 +83,17 @@ describe('slices', () => {
       }
     });
     expect(lost).toEqual({ stale: 4 });
+    const open = native.begin(where(request, stage));
+    expect(lossesOf(() => expect(lane.next(open, 4000)).toBe(0))).toEqual({ invalid: 1 });
+    expect(lossesOf(() => expect(lane.next(-5, stage)).toBe(0))).toEqual({ invalid: 1 });
+    native.end(open);
     for (const place of [where(request, 4000), where(0x7fff, stage), where(0xffff, stage)]) {
       integer(place);
       expect(Object.values(lossesOf(() => native.beginPlaced()))).toEqual([1]);
       expect(integer()).toBe(0);
     }
     native.requestFinish(request, 0);
-    expect(drain().filter(({ kind }) => kind === 'slice')).toMatchObject([{ stage }]);
+    expect(drain().filter(({ kind }) => kind === 'slice')).toMatchObject([{ stage }, { stage }]);
   });
 
   it('keeps the payload that the scratch memory holds', () => {
@@ -97,7 +101,7 @@ describe('slices', () => {
     const token = native.begin(where(request, stage));
     const item = Buffer.from([3, 7, 0, 1]); // kBool, key 7, true
     lane.bytes.set(item, SCRATCH.payload);
-    native.endWith(token, item.length);
+    lane.endWith(token, item.length);
     native.requestFinish(request, 0);
     expect(drain()[0]?.payload.subarray(0, item.length)).toEqual(item);
   });
@@ -111,12 +115,13 @@ describe('slices', () => {
 
   it('ends the slice without attributes when the payload is not in the scratch memory', () => {
     const request = lane.start();
-    for (const bytes of [-1, SCRATCH_BYTES - SCRATCH.payload + 1, 2 ** 31 - 1, -(2 ** 31)]) {
-      native.endWith(native.begin(where(request, stage)), bytes);
-    }
+    const tooMany = SCRATCH_BYTES - SCRATCH.payload + 1;
+    const second = lane.next(native.begin(where(request, stage)), stage, tooMany);
+    lane.endWith(second, tooMany);
+    lane.endWith(native.begin(where(request, stage)), 0xffff);
     native.requestFinish(request, 0);
     const slices = drain().filter(({ kind }) => kind === 'slice');
-    expect(slices).toHaveLength(4);
+    expect(slices).toHaveLength(3);
     expect(slices.every(({ payload }) => payload.length === 0)).toBe(true);
   });
 
@@ -129,7 +134,7 @@ describe('slices', () => {
       native.end(done);
       native.end(0x7fffffff);
       native.end(-5);
-      expect(native.next(done, stage)).toBe(0);
+      expect(lane.next(done, stage)).toBe(0);
     });
     expect(lost).toEqual({ stale: 4 });
     native.end(open);
@@ -160,10 +165,7 @@ describe('slices', () => {
     const token = native.begin(where(request, stage));
     for (const made of [token + 2 ** 32, token - 2 ** 32]) {
       expect(lossesOf(() => native.end(made))).toEqual({ stale: 1 });
-      expect(lossesOf(() => native.endWith(made, 0))).toEqual({ stale: 1 });
       expect(lossesOf(() => native.annotate(made, 0))).toEqual({ stale: 1 });
-      expect(lossesOf(() => native.next(made, stage))).toEqual({ invalid: 1 });
-      expect(lossesOf(() => native.nextWith(made, stage, 0))).toEqual({ invalid: 1 });
       expect(lossesOf(() => native.beginUnder(where(request, inner), made))).toEqual({ invalid: 1 });
     }
     native.end(token);
@@ -280,7 +282,7 @@ describe('GPU slices without a device', () => {
 describe('anything at all', () => {
   const calls = [
     'requestStart requestAdopt requestLeave requestFinish requestLink annotateRoot annotateWorker begin beginUnder end',
-    'endWith next nextWith annotate record event eventAt lose batchDefine batchEnd gpuBegin gpuEnd gpuAnnotate',
+    'beginPlaced endPlaced nextPlaced annotate record event eventAt lose batchDefine batchEnd gpuBegin gpuEnd gpuAnnotate',
   ].flatMap((names) => names.split(' ') as (keyof typeof native)[]);
 
   it.each(calls)('%s neither throws nor crashes on values of any type', (name) => {

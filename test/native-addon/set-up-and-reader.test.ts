@@ -22,6 +22,7 @@ describe('before open', () => {
     expect(native.begin(0)).toBe(0);
     expect(() => native.beginPlaced()).not.toThrow();
     expect(() => native.endPlaced()).not.toThrow();
+    expect(() => native.nextPlaced()).not.toThrow();
     expect(() => native.attach(IDENTITY)).toThrow(expect.objectContaining({ code: 'GPUSPAN_LANE' }));
     expect(() => native.stats()).toThrow(expect.objectContaining({ code: 'GPUSPAN_SEGMENT' }));
   });
@@ -231,7 +232,8 @@ describe('closeLane', () => {
     native.beginPlaced();
     expect(lane.view.getInt32(SCRATCH.integer, true)).toBe(0);
     native.endPlaced();
-    expect(native.stats().lost['closed']).toBe(before + 4);
+    expect(lane.next(token, stage)).toBe(0);
+    expect(native.stats().lost['closed']).toBe(before + 5);
     const { recorded, consumed, inRing, lost } = lane.counts();
     expect(recorded).toBe(consumed + inRing + lost);
   });

@@ -93,6 +93,14 @@ function byName(spans: readonly GpuspanSpan[], name: string): GpuspanSpan {
   return spans.find((span) => span.name === name)!;
 }
 
+/** Arguments of `endPlaced` and `nextPlaced`. */
+function place(token: number, stage: number, bytes: number): void {
+  const view = new DataView(scratch.buffer);
+  view.setInt32(SCRATCH.integer, token, true);
+  view.setUint16(SCRATCH.stage, stage, true);
+  view.setUint16(SCRATCH.bytes, bytes, true);
+}
+
 function recordRequest(): void {
   const key = native.intern('key', 0, 0, 'tokens').id;
   const event = native.intern('event', 0, 1, 'retract').id;
@@ -100,8 +108,11 @@ function recordRequest(): void {
   const outer = native.begin((request << 16) | stage['prefill']!);
   native.event((request << 16) | event, put(payload().int(key, 3)), 1);
   const inner = native.begin((request << 16) | stage['decode']!);
-  native.endWith(inner, put(payload().int(key, 17).double(key, 0.5).string(key, 'x'.repeat(200))));
-  native.end(native.next(outer, stage['decode']!));
+  place(inner, 0, put(payload().int(key, 17).double(key, 0.5).string(key, 'x'.repeat(200))));
+  native.endPlaced();
+  place(outer, stage['decode']!, 0);
+  native.nextPlaced();
+  native.endPlaced();
   const now = process.hrtime.bigint();
   native.record((request << 16) | stage['sample']!, now - 5000n, now, 0);
   native.requestFinish(request, put(payload().bool(key, true)));
