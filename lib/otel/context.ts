@@ -30,6 +30,9 @@ export interface Beginning {
 export type ParentLike = Context | Span | SpanContext;
 
 const baggagePropagator = new W3CBaggagePropagator();
+// Taken once: OpenTelemetry's module gives each of its names through a getter, and these are asked for at every request.
+const contexts = context;
+const rootContext = ROOT_CONTEXT;
 
 /**
  * Where a request begins below what the application gave: the span of a context, none where it has none, which is how
@@ -37,9 +40,9 @@ const baggagePropagator = new W3CBaggagePropagator();
  * Baggage is `carried`, what came with the headers, else that of the context.
  */
 export function beginningBelow(given: unknown, carried: string | undefined): Beginning {
-  const around = isContext(given) ? given : context.active();
+  const around = isContext(given) ? given : contexts.active();
   // Most programs have no active context: nothing to look for.
-  if (around === ROOT_CONTEXT && given === undefined) return { parent: undefined, baggage: carried };
+  if (around === rootContext && given === undefined) return { parent: undefined, baggage: carried };
   const parent = around === given ? undefined : positionOf(spanContextGiven(given));
   return {
     parent: parent ?? positionOf(trace.getSpanContext(around)),
