@@ -2,6 +2,7 @@
 //
 // The reader's side of a live segment: bounds-checked copies and the read positions. Called by the holder of the
 // lease, on the export thread or the thread that drains inline.
+#include <algorithm>
 #include <cstring>
 
 #include "segment.h"
@@ -18,6 +19,15 @@ uint64_t load_word(const uint8_t* at) noexcept {
   return __atomic_load_n(reinterpret_cast<ConstAliasedWord*>(at), __ATOMIC_ACQUIRE);
 }
 
+constexpr uint64_t kWord = sizeof(uint64_t);
+
+// `length` bytes from `skip` on of the word at `at`.
+void copy_part(const uint8_t* at, uint64_t skip, uint64_t length, uint8_t* out) noexcept {
+  if (length == 0) return;
+  const uint64_t word = load_word(at);
+  std::memcpy(out, reinterpret_cast<const uint8_t*>(&word) + skip, length);
+}
+
 }  // namespace
 
 bool Segment::read(uint64_t offset, void* into, uint64_t length) const noexcept {
@@ -25,16 +35,20 @@ bool Segment::read(uint64_t offset, void* into, uint64_t length) const noexcept 
   if (offset > end || length > end - offset) return false;
   auto* out = static_cast<uint8_t*>(into);
   const uint8_t* from = base_ + offset;
-  constexpr uint64_t kWord = sizeof(uint64_t);
-  while (length != 0) {
-    const uint64_t skip = reinterpret_cast<uintptr_t>(from) % kWord;
-    const uint64_t part = length < kWord - skip ? length : kWord - skip;
-    const uint64_t word = load_word(from - skip);
-    std::memcpy(out, reinterpret_cast<const uint8_t*>(&word) + skip, part);
+  const uint64_t skip = reinterpret_cast<uintptr_t>(from) % kWord;
+  if (skip != 0) {
+    const uint64_t part = std::min(length, kWord - skip);
+    copy_part(from - skip, skip, part, out);
     from += part;
     out += part;
     length -= part;
   }
+  // Nearly all of what is read: slots, which are whole words.
+  for (; length >= kWord; from += kWord, out += kWord, length -= kWord) {
+    const uint64_t word = load_word(from);
+    std::memcpy(out, &word, kWord);
+  }
+  copy_part(from, 0, length, out);
   return true;
 }
 
