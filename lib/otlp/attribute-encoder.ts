@@ -54,7 +54,7 @@ export class AttributeEncoder {
     this.record += 1;
     this.gpuAt = 0;
     this.batchRefAt = 0;
-    this.columns.length = 0;
+    if (this.columns.length > 0) this.columns.length = 0; // to set a length is a call of the runtime
     this.at = ring.payloadStart;
     this.end = ring.payloadEnd;
     while (this.at < this.end) {
