@@ -21,7 +21,7 @@ import type { SegmentSource } from './source';
 export const STEP = { end: 0, record: 1, malformed: 2 } as const;
 export type Step = (typeof STEP)[keyof typeof STEP];
 
-const BATCH_SLOTS = 1024;
+const BATCH_SLOTS = 2048;
 /** Slots that are looked through for what belongs to a record. */
 const MOST_AHEAD = 256;
 
@@ -41,7 +41,9 @@ export class RingReader {
   /** Slices given up with the last `malformed` step. */
   skipped = 0;
 
-  // The copy holds slots [first, first + count) of the lane's cursor; `index` is the next one.
+  // The copy holds `count` slots of the lane from position `first` (its low half) on; `index` is the next one.
+  private lane: LaneCursor | undefined;
+  private first = 0;
   private index = 0;
   private count = 0;
 
@@ -55,10 +57,16 @@ export class RingReader {
     this.view = new DataView(memory);
   }
 
-  /** Forgets what was copied: the next step is at the cursor of the lane it is given. */
-  restart(): void {
-    this.index = 0;
-    this.count = 0;
+  /**
+   * The next steps are along `lane`. What was copied of it stays, unless another one had a turn since, its cursor has
+   * jumped, or so much is used up that `ahead` would soon see less than there is.
+   */
+  turnTo(lane: LaneCursor): void {
+    const copied = this.count - this.index;
+    const isAtCursor = lane === this.lane && lane.low === (this.first + this.index) >>> 0;
+    if (isAtCursor && (copied >= BATCH_SLOTS / 2 || copied >= lane.pending)) return;
+    this.lane = lane;
+    this.restart();
   }
 
   /** The lane's next record; its fields are valid until the next call. Passes the lane's cursor over it. */
@@ -123,6 +131,11 @@ export class RingReader {
     return STEP.record;
   }
 
+  private restart(): void {
+    this.index = 0;
+    this.count = 0;
+  }
+
   private giveUp(lane: LaneCursor): Step {
     this.skipped = lane.skipPending();
     this.restart();
@@ -145,6 +158,7 @@ export class RingReader {
 
   private fill(lane: LaneCursor): boolean {
     this.restart();
+    this.first = lane.low;
     const { ringSlots, ringOffset } = this.header;
     const count = Math.min(lane.pending, BATCH_SLOTS);
     if (count <= 0) return false;

@@ -145,7 +145,7 @@ export class RecordPipeline<Spans> {
     const { ring } = this;
     let spans = 0;
     let records = 0;
-    ring.restart();
+    ring.turnTo(lane);
     while (records < budget && spans < budget) {
       const step = ring.next(lane);
       if (step === STEP.end) break;
