@@ -24,12 +24,12 @@ import {
   writeLinkedTail,
   writeSpanIds,
   writeTail,
+  writeTimes,
   writeTraceId,
 } from './span-frame';
 import type { ProtobufWriter } from '../protobuf/writer';
 
 const NOTED = FLAG.dropped | FLAG.unfinished | FLAG.truncated;
-const END_TIME = 0x41;
 
 export class SliceEncoder {
   private readonly ring: RingReader;
@@ -124,11 +124,7 @@ export class SliceEncoder {
     clock.putStart(start);
     clock.putEnd(start, end);
     writer.reserve(HEAD_BYTES);
-    writer.word(start[0]!);
-    writer.word(start[1]!);
-    writer.bytes[writer.at++] = END_TIME;
-    writer.word(end[0]!);
-    writer.word(end[1]!);
+    writeTimes(writer, start, end);
     if (!this.attributes.encode()) return false;
     const { kind } = this.ring;
     if (kind !== KIND.gpuSlice && kind !== KIND.batchGpuSlice) return true;

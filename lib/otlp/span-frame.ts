@@ -67,6 +67,17 @@ export function writeSpanIds(
   writer.at = at + 20;
 }
 
+/** Start, whose tag is the last byte of what lies before, and end. */
+export function writeTimes(writer: ProtobufWriter, start: Uint32Array, end: Uint32Array): void {
+  const { view, at } = writer;
+  view.setUint32(at, start[0]!, true);
+  view.setUint32(at + 4, start[1]!, true);
+  view.setUint8(at + 8, 0x41); // end_time_unix_nano
+  view.setUint32(at + 9, end[0]!, true);
+  view.setUint32(at + 13, end[1]!, true);
+  writer.at = at + 17;
+}
+
 /** Everything behind the attributes, without a link. */
 export function writeTail(writer: ProtobufWriter): void {
   writer.word(0x0060_0050); // nothing dropped: attributes, events

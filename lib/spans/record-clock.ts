@@ -24,6 +24,7 @@ export const SUSPENDED = 'gpuspan.clock.suspended_ns';
 
 export class RecordClock {
   private epoch: number | undefined;
+  private readonly stamp = new Int32Array(2);
 
   constructor(
     private readonly ring: RingReader,
@@ -59,20 +60,19 @@ export class RecordClock {
 
   /** `at`, as nanoseconds in two u32 halves, low first; makes no object unless this trace keeps another clock. */
   putWords(low: number, high: number, monotonic: boolean, into: Uint32Array): void {
-    if (this.epoch === undefined) this.timeline.toWords(low, high, monotonic, into);
-    else toWords(this.timeline.toEpochIn(this.epoch, low, high, monotonic), into);
+    this.stamp[0] = low;
+    this.stamp[1] = high;
+    this.put(this.stamp, 0, monotonic, into);
   }
 
   /** `start` as words. */
   putStart(into: Uint32Array): void {
-    const at = this.ring.base + SLOT_WORD.start;
-    this.putWords(this.ring.words[at]! >>> 0, this.ring.words[at + 1]! >>> 0, this.isMonotonic(), into);
+    this.put(this.ring.words, this.ring.base + SLOT_WORD.start, this.isMonotonic(), into);
   }
 
   /** `end` as words, of the start that `putStart` gave. */
   putEnd(start: Uint32Array, into: Uint32Array): void {
-    const at = this.ring.base + SLOT_WORD.end;
-    this.putWords(this.ring.words[at]! >>> 0, this.ring.words[at + 1]! >>> 0, this.isMonotonic(), into);
+    this.put(this.ring.words, this.ring.base + SLOT_WORD.end, this.isMonotonic(), into);
     const isInOrder = into[1]! > start[1]! || (into[1]! === start[1]! && into[0]! >= start[0]!);
     if (!isInOrder) toWords(this.end(this.start()), into);
   }
@@ -113,6 +113,11 @@ export class RecordClock {
       if (stepped !== 0n) events.push({ name: STEP_EVENT, time, attributes: { [STEP_CHANGE]: toValue(stepped) } });
     }
     return events;
+  }
+
+  private put(stamps: Int32Array, at: number, monotonic: boolean, into: Uint32Array): void {
+    if (this.epoch === undefined) this.timeline.toWords(stamps, at, monotonic, into);
+    else toWords(this.timeline.toEpochIn(this.epoch, stamps[at]! >>> 0, stamps[at + 1]! >>> 0, monotonic), into);
   }
 
   private epochAt(word: number): number {

@@ -22,6 +22,8 @@ export interface ScalePoint {
   readonly slope: number;
   /** Most nanoseconds from here on, however many counts. */
   readonly limit: number;
+  /** Counts from here on, all below the next point, for which arithmetic of 32 bits is enough; 0: none. */
+  readonly near: number;
 }
 
 const SECOND = 1e9;
@@ -34,25 +36,33 @@ const LAST_LOW = Number(LAST_NANOS & WORD_MASK);
 const LAST_HIGH = Number(LAST_NANOS >> 32n);
 // 52 days from the nearest snapshot; below it the division by SECOND is exact enough to floor.
 const MAX_OFFSET_NANOS = 2 ** 52;
+/** What V8 keeps in a word. */
+const MOST_NEAR = 2 ** 31 - 1;
 
 export class Scale {
   /** Nanoseconds a count before the first point. */
   slopeBefore: number;
   private latest = 0;
 
-  /** At least one point, the counter increasing. */
-  constructor(private readonly points: ScalePoint[]) {
-    this.slopeBefore = points[0]!.slope;
+  private readonly points: ScalePoint[];
+
+  constructor(first: ScalePoint) {
+    this.points = [withNear(first, Infinity)];
+    this.slopeBefore = first.slope;
   }
 
   /** Replaces the last point's slope, which was a guess, and limit. */
   settle(slope: number, limit: number): void {
     const last = this.points.length - 1;
-    this.points[last] = { ...this.points[last]!, slope, limit };
+    this.points[last] = withNear({ ...this.points[last]!, slope, limit }, Infinity);
   }
 
+  /** The counter increases from point to point. */
   push(point: ScalePoint): void {
-    this.points.push(point);
+    const last = this.points.length - 1;
+    const before = this.points[last]!;
+    this.points[last] = withNear(before, difference(point.low, point.high, before.low, before.high));
+    this.points.push(withNear(point, Infinity));
   }
 
   toEpoch(low: number, high: number): HrTime {
@@ -62,8 +72,23 @@ export class Scale {
     return addNanos(point.seconds, point.nanos, nanos > point.limit ? point.limit : nanos);
   }
 
-  /** The same time as `toEpoch`, as nanoseconds in two u32 halves, low first; it makes no object. */
-  toWords(low: number, high: number, into: Uint32Array): void {
+  /**
+   * The time as `toEpoch` has it of the stamp in `stamps` at `at`, as nanoseconds in two u32 halves, low first; it makes
+   * no object, and no half is an argument, which a number beyond 2^31 would be one for.
+   */
+  toWords(stamps: Int32Array, at: number, into: Uint32Array): void {
+    const low = stamps[at]! >>> 0;
+    const high = stamps[at + 1]! >>> 0;
+    const point = this.points[this.latest]!;
+    const counts = (low - point.low) >>> 0;
+    if (high - point.high === (low < point.low ? 1 : 0) && counts < point.near) {
+      const sum = point.epochLow + ((counts * point.slope + 0.5) >>> 0);
+      into[0] = sum; // modulo 2^32
+      into[1] = point.epochHigh + (sum >= WORD ? 1 : 0);
+    } else this.farToWords(low, high, into);
+  }
+
+  private farToWords(low: number, high: number, into: Uint32Array): void {
     const point = this.points[this.find(low, high)]!;
     const counts = difference(low, high, point.low, point.high);
     const nanos = counts * (counts < 0 ? this.slopeBefore : point.slope);
@@ -115,7 +140,16 @@ export function makePoint(counter: bigint, realtime: bigint, slope: number): Sca
     epochHigh: Number(realtime >> 32n),
     slope,
     limit: Infinity,
+    near: 0,
   };
+}
+
+// The nanoseconds must stay below 2^32, and the time within what OTLP can carry.
+function withNear(point: ScalePoint, toNext: number): ScalePoint {
+  const { slope, limit, epochHigh } = point;
+  const isCarried = epochHigh >= 0 && epochHigh < LAST_HIGH - 1;
+  const near = isCarried ? Math.floor(Math.min(toNext, MOST_NEAR, Math.min(limit, WORD - 1) / slope)) : 0;
+  return { ...point, near };
 }
 
 /** Epoch time plus `offset` nanoseconds, rounded to a whole one and kept within what OTLP can carry. */

@@ -23,7 +23,7 @@ class Run {
     private reach: number,
   ) {
     this.end = begin;
-    this.scale = new Scale([begin]);
+    this.scale = new Scale(begin);
   }
 
   push(point: ScalePoint): void {
@@ -92,8 +92,10 @@ export class TickRuns {
     return this.runs[this.find(low, high)]!.scale.toEpoch(low, high);
   }
 
-  toWords(low: number, high: number, into: Uint32Array): void {
-    this.runs[this.find(low, high)]!.scale.toWords(low, high, into);
+  toWords(stamps: Int32Array, at: number, into: Uint32Array): void {
+    const { runs } = this;
+    const run = runs.length === 1 ? 0 : this.find(stamps[at]! >>> 0, stamps[at + 1]! >>> 0);
+    runs[run]!.scale.toWords(stamps, at, into);
   }
 
   /** The number of a stamp's run. */

@@ -71,10 +71,10 @@ export class Timeline {
     return monotonic ? this.monotonic.toEpoch(low, high) : this.ticks.toEpoch(low, high);
   }
 
-  /** The same as nanoseconds, in two u32 halves, low first; it makes no object. */
-  toWords(low: number, high: number, monotonic: boolean, into: Uint32Array): void {
-    if (monotonic) this.monotonic.toWords(low, high, into);
-    else this.ticks.toWords(low, high, into);
+  /** The same of the stamp in `stamps` at `at`, as nanoseconds in two u32 halves, low first; it makes no object. */
+  toWords(stamps: Int32Array, at: number, monotonic: boolean, into: Uint32Array): void {
+    if (monotonic) this.monotonic.toWords(stamps, at, into);
+    else this.ticks.toWords(stamps, at, into);
   }
 
   /** What realtime would have been at the stamp if there had been no break since the end of `epoch`. */
@@ -103,7 +103,7 @@ export class Timeline {
     const first = this.history[0]!;
     const reach = REACH_SECONDS * this.clockHz;
     this.ticks = new TickRuns(makePoint(first.ticks, first.realtime, this.rateAt(0)), reach);
-    this.monotonic = new Scale([makePoint(first.monotonic, first.realtime, 1)]);
+    this.monotonic = new Scale(makePoint(first.monotonic, first.realtime, 1));
     for (let index = 1; index < this.history.length; index++) this.link(index);
     this.setFirstRate();
   }

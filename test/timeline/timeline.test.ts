@@ -21,7 +21,7 @@ function toEpoch(timeline: Timeline, stamp: bigint, monotonic = false): bigint {
   expect(Number.isInteger(seconds) && Number.isInteger(nanos) && nanos >= 0 && nanos < 1e9).toBe(true);
   const epoch = BigInt(seconds) * SECOND + BigInt(nanos);
   const words = new Uint32Array(2);
-  timeline.toWords(...halves(stamp), monotonic, words);
+  timeline.toWords(Int32Array.of(...halves(stamp)), 0, monotonic, words);
   expect(new BigUint64Array(words.buffer)[0]).toBe(epoch);
   toWords([seconds, nanos], words);
   expect(new BigUint64Array(words.buffer)[0]).toBe(epoch);
