@@ -8,6 +8,7 @@ import { ITEM } from '../segment/layout';
 import { WORD } from '../segment/position';
 import type { RingReader } from '../segment/ring-reader';
 import type { Key, Names } from './names';
+import { FRAGMENT_SLACK, putFragment } from '../protobuf/fragment';
 import { type ProtobufWriter, VARINT_BYTES } from '../protobuf/writer';
 
 const ATTRIBUTES = 0x4a; // Span.attributes, a message
@@ -219,18 +220,18 @@ export class AttributeEncoder {
   // A KeyValue up to its value, whose length is left open.
   private open(key: Key, valueBytes: number): number {
     const { writer } = this;
-    writer.reserve(key.bytes.length + valueBytes + FRAME_BYTES);
+    writer.reserve(key.encoded.length + FRAGMENT_SLACK + valueBytes + FRAME_BYTES);
     const begun = writer.at;
     writer.bytes[begun] = ATTRIBUTES;
     writer.at = begun + 2;
-    writer.copy(key.bytes);
+    putFragment(writer, key.encoded);
     writer.at += 1;
     return begun + 1;
   }
 
   private close(begun: number, key: Key): void {
     const { writer } = this;
-    writer.end(begun + 1 + key.bytes.length);
+    writer.end(begun + 1 + key.encoded.length);
     writer.end(begun);
   }
 }

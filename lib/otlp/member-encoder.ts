@@ -10,14 +10,18 @@ import type { RingReader } from '../segment/ring-reader';
 import type { BatchMembers, BatchSlice } from '../spans/batch-members';
 import type { AttributeEncoder } from './attribute-encoder';
 import type { RequestCutter } from './requests';
-import { closeSpan, HEAD_BYTES, openSpan, TAIL_BYTES, writeLinkedTail, writeSpanIds, writeTraceId } from './span-frame';
+import { closeSpan, HEAD_BYTES, openSpan, TAIL_BYTES, writeLinkedTail } from './span-frame';
 
 const FIRST_BYTES = 1024;
+// In `ids`, which are as a slot has them.
+const SPAN_ID = SLOT_WORD.spanId - SLOT_WORD.traceId;
+const PARENT_ID = SLOT_WORD.parentSpanId - SLOT_WORD.traceId;
 
 export class MemberEncoder {
   private kept = Buffer.alloc(FIRST_BYTES);
   private shared: Uint8Array = this.kept;
   private entry: BatchEntry | undefined;
+  private readonly ids = new Int32Array(SLOT_WORD.tail - SLOT_WORD.traceId);
   private written = 0;
   private isLong = true;
 
@@ -46,13 +50,14 @@ export class MemberEncoder {
   }
 
   private readonly write = (member: BatchMember, index: number): void => {
-    const { shared, members, ring, requests } = this;
+    const { shared, members, ring, requests, ids } = this;
     const { id, parent } = members;
     const { writer } = requests;
+    ids.set(member.trace);
+    ids.set(id, SPAN_ID);
+    ids.set(parent, PARENT_ID);
     writer.reserve(HEAD_BYTES + shared.length);
-    const begun = openSpan(writer, this.isLong);
-    writeTraceId(writer, ...member.trace);
-    writeSpanIds(writer, id[0]!, id[1]!, parent[0]!, parent[1]!);
+    const begun = openSpan(writer, ids, 0, this.isLong);
     writer.bytes.set(shared, writer.at);
     writer.at += shared.length;
     this.writeColumns(index);

@@ -4,10 +4,10 @@
 // the first field of a KeyValue. Two ids with one text share one key, so that an attribute given twice is noticed.
 
 import type { Dictionary, DictionaryEntry } from '../segment/dictionary';
-import { ProtobufWriter } from '../protobuf/writer';
+import { type Fragment, makeFragment } from '../protobuf/fragment';
 
 export interface Key {
-  readonly bytes: Uint8Array;
+  readonly encoded: Fragment;
   /** Reads as an array index: objects list such keys first, whatever the order in which they were given. */
   readonly isIndex: boolean;
   /** The record that has it already. */
@@ -16,7 +16,7 @@ export interface Key {
 
 export interface StageName {
   /** Name and kind, up to the tag of the start time. */
-  readonly bytes: Uint8Array;
+  readonly encoded: Fragment;
   readonly level: number;
   /** The length of the last span of this stage took two bytes: a guess for the next one. */
   isLong: boolean;
@@ -41,7 +41,7 @@ export class Names {
     const entry = this.dictionary.entry(id);
     const known = this.stages[id];
     if (known !== undefined && known.entry === entry) return known.value;
-    const value = { bytes: stageBytes(entry.text), level: entry.level, isLong: true };
+    const value = { encoded: encodeStage(entry.text), level: entry.level, isLong: true };
     put(this.stages, id, { entry, value });
     return value;
   }
@@ -59,7 +59,7 @@ export class Names {
   ownKey(text: string): Key {
     const known = this.byText.get(text);
     if (known !== undefined) return known;
-    const key = { bytes: keyBytes(text), isIndex: /^\d+$/.test(text), record: 0 };
+    const key = { encoded: encodeKey(text), isIndex: /^\d+$/.test(text), record: 0 };
     this.byText.set(text, key);
     return key;
   }
@@ -75,24 +75,20 @@ function put<T>(list: (T | undefined)[], index: number, value: T): void {
   list[index] = value;
 }
 
-function stageBytes(text: string): Uint8Array {
-  const writer = new ProtobufWriter();
-  writer.tag(5, 2);
-  writer.text(text);
-  writer.tag(6, 0);
-  writer.varint(INTERNAL);
-  writer.tag(7, 1);
-  return written(writer);
+function encodeStage(text: string): Fragment {
+  return makeFragment((writer) => {
+    writer.tag(5, 2);
+    writer.text(text);
+    writer.tag(6, 0);
+    writer.varint(INTERNAL);
+    writer.tag(7, 1);
+  });
 }
 
-function keyBytes(text: string): Uint8Array {
-  const writer = new ProtobufWriter();
-  writer.tag(1, 2);
-  writer.text(text);
-  writer.tag(2, 2);
-  return written(writer);
-}
-
-function written(writer: ProtobufWriter): Uint8Array {
-  return Uint8Array.prototype.slice.call(writer.bytes, 0, writer.at);
+function encodeKey(text: string): Fragment {
+  return makeFragment((writer) => {
+    writer.tag(1, 2);
+    writer.text(text);
+    writer.tag(2, 2);
+  });
 }

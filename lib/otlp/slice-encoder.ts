@@ -16,17 +16,8 @@ import { GpuEncoder } from './gpu-encoder';
 import { MemberEncoder } from './member-encoder';
 import { Names, type StageName } from './names';
 import type { RequestCutter } from './requests';
-import {
-  closeSpan,
-  HEAD_BYTES,
-  openSpan,
-  TAIL_BYTES,
-  writeLinkedTail,
-  writeSpanIds,
-  writeTail,
-  writeTimes,
-  writeTraceId,
-} from './span-frame';
+import { closeSpan, HEAD_BYTES, openSpan, TAIL_BYTES, writeLinkedTail, writeTail, writeTimes } from './span-frame';
+import { FRAGMENT_SLACK, putFragment } from '../protobuf/fragment';
 import type { ProtobufWriter } from '../protobuf/writer';
 
 const NOTED = FLAG.dropped | FLAG.unfinished | FLAG.truncated;
@@ -108,22 +99,16 @@ export class SliceEncoder {
   private begin(stage: StageName): number {
     const { words, base } = this.ring;
     const { writer } = this;
-    writer.reserve(HEAD_BYTES + stage.bytes.length);
-    const begun = openSpan(writer, stage.isLong);
-    const trace = base + SLOT_WORD.traceId;
-    writeTraceId(writer, words[trace]!, words[trace + 1]!, words[trace + 2]!, words[trace + 3]!);
-    const id = base + SLOT_WORD.spanId;
-    writeSpanIds(writer, words[id]!, words[id + 1]!, words[id + 2]!, words[id + 3]!);
-    return begun;
+    writer.reserve(HEAD_BYTES + stage.encoded.length + FRAGMENT_SLACK);
+    return openSpan(writer, words, base + SLOT_WORD.traceId, stage.isLong);
   }
 
   // What the slice has in the traces of its batch's members too.
   private writeOwn(stage: StageName): boolean {
     const { writer, clock, start, end } = this;
-    writer.copy(stage.bytes);
+    putFragment(writer, stage.encoded);
     clock.putStart(start);
     clock.putEnd(start, end);
-    writer.reserve(HEAD_BYTES);
     writeTimes(writer, start, end);
     if (!this.attributes.encode()) return false;
     const { kind } = this.ring;

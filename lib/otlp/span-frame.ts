@@ -12,11 +12,30 @@ export const TAIL_BYTES = 16 + 37;
 
 const SPAN = 0x12; // ScopeSpans.spans, a message
 
-/** Opens a span of ids as int32 words in memory order; `isLong`: its length will probably take two bytes. */
-export function openSpan(writer: ProtobufWriter, isLong: boolean): number {
-  const begun = writer.at;
-  writer.bytes[begun] = SPAN;
-  writer.at = begun + (isLong ? 3 : 2);
+/**
+ * Opens a span with its ids, and unless it is 0 its parent's: int32 words in memory order from `ids[at]` on, in the order of
+ * a slot. `isLong`: its length will probably take two bytes.
+ */
+export function openSpan(writer: ProtobufWriter, ids: Int32Array, at: number, isLong: boolean): number {
+  const { view, at: begun } = writer;
+  view.setUint8(begun, SPAN);
+  const next = begun + (isLong ? 3 : 2);
+  view.setInt16(next, 0x100a, true); // trace_id, 16 bytes
+  view.setInt32(next + 2, ids[at]!, true);
+  view.setInt32(next + 6, ids[at + 1]!, true);
+  view.setInt32(next + 10, ids[at + 2]!, true);
+  view.setInt32(next + 14, ids[at + 3]!, true);
+  view.setInt16(next + 18, 0x0812, true); // span_id, 8 bytes
+  view.setInt32(next + 20, ids[at + 4]!, true);
+  view.setInt32(next + 24, ids[at + 5]!, true);
+  const parentLow = ids[at + 6]!;
+  const parentHigh = ids[at + 7]!;
+  writer.at = next + 28;
+  if ((parentLow | parentHigh) === 0) return begun;
+  view.setInt16(next + 28, 0x0822, true); // parent_span_id, 8 bytes
+  view.setInt32(next + 30, parentLow, true);
+  view.setInt32(next + 34, parentHigh, true);
+  writer.at = next + 38;
   return begun;
 }
 
@@ -35,36 +54,6 @@ export function closeSpan(writer: ProtobufWriter, begun: number, isLong: boolean
   writer.bytes[at] = (length & 0x7f) | 0x80;
   writer.bytes[at + 1] = length >>> 7;
   return true;
-}
-
-export function writeTraceId(writer: ProtobufWriter, a: number, b: number, c: number, d: number): void {
-  const { view, at } = writer;
-  view.setInt16(at, 0x100a, true); // trace_id, 16 bytes
-  view.setInt32(at + 2, a, true);
-  view.setInt32(at + 6, b, true);
-  view.setInt32(at + 10, c, true);
-  view.setInt32(at + 14, d, true);
-  writer.at = at + 18;
-}
-
-/** Span id and, unless it is 0, the parent's. */
-export function writeSpanIds(
-  writer: ProtobufWriter,
-  low: number,
-  high: number,
-  parentLow: number,
-  parentHigh: number,
-): void {
-  const { view, at } = writer;
-  view.setInt16(at, 0x0812, true); // span_id, 8 bytes
-  view.setInt32(at + 2, low, true);
-  view.setInt32(at + 6, high, true);
-  writer.at = at + 10;
-  if ((parentLow | parentHigh) === 0) return;
-  view.setInt16(at + 10, 0x0822, true); // parent_span_id, 8 bytes
-  view.setInt32(at + 12, parentLow, true);
-  view.setInt32(at + 16, parentHigh, true);
-  writer.at = at + 20;
 }
 
 /** Start, whose tag is the last byte of what lies before, and end. */
