@@ -107,8 +107,7 @@ export class SliceEncoder {
   private writeOwn(stage: StageName): boolean {
     const { writer, clock, start, end } = this;
     putFragment(writer, stage.encoded);
-    clock.putStart(start);
-    clock.putEnd(start, end);
+    clock.putTimes(start, end);
     writeTimes(writer, start, end);
     if (!this.attributes.encode()) return false;
     const { kind } = this.ring;

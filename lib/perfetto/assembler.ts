@@ -98,8 +98,7 @@ export class TraceAssembler implements RecordAssembler<Buffer> {
     const { kind } = this.ring;
     if (this.snapshotIsDue) this.writeSnapshot();
     this.clock.useOwnTrace();
-    this.clock.putStart(this.start);
-    this.clock.putEnd(this.start, this.end);
+    this.clock.putTimes(this.start, this.end);
     if (this.originHigh === undefined) this.setOrigin();
     if (this.resourceIsDue) this.tellResource();
     if (kind === KIND.gpuSlice || kind === KIND.batchGpuSlice) return this.gpuSlice() ? 1 : 0;

@@ -65,16 +65,14 @@ export class RecordClock {
     this.put(this.stamp, 0, monotonic, into);
   }
 
-  /** `start` as words. */
-  putStart(into: Uint32Array): void {
-    this.put(this.ring.words, this.ring.base + SLOT_WORD.start, this.isMonotonic(), into);
-  }
-
-  /** `end` as words, of the start that `putStart` gave. */
-  putEnd(start: Uint32Array, into: Uint32Array): void {
-    this.put(this.ring.words, this.ring.base + SLOT_WORD.end, this.isMonotonic(), into);
-    const isInOrder = into[1]! > start[1]! || (into[1]! === start[1]! && into[0]! >= start[0]!);
-    if (!isInOrder) toWords(this.end(this.start()), into);
+  /** `start` and `end` as words. */
+  putTimes(start: Uint32Array, end: Uint32Array): void {
+    const { words, base } = this.ring;
+    const monotonic = this.isMonotonic();
+    this.put(words, base + SLOT_WORD.start, monotonic, start);
+    this.put(words, base + SLOT_WORD.end, monotonic, end);
+    const isInOrder = end[1]! > start[1]! || (end[1]! === start[1]! && end[0]! >= start[0]!);
+    if (!isInOrder) toWords(this.end(this.start()), end);
   }
 
   /** Where realtime stepped back between the two, the end is placed by the slice's true duration. */

@@ -22,8 +22,6 @@ export interface ScalePoint {
   readonly slope: number;
   /** Most nanoseconds from here on, however many counts. */
   readonly limit: number;
-  /** Counts from here on, all below the next point, for which arithmetic of 32 bits is enough; 0: none. */
-  readonly near: number;
 }
 
 const SECOND = 1e9;
@@ -36,33 +34,33 @@ const LAST_LOW = Number(LAST_NANOS & WORD_MASK);
 const LAST_HIGH = Number(LAST_NANOS >> 32n);
 // 52 days from the nearest snapshot; below it the division by SECOND is exact enough to floor.
 const MAX_OFFSET_NANOS = 2 ** 52;
-/** What V8 keeps in a word. */
-const MOST_NEAR = 2 ** 31 - 1;
+const NEARBY = { low: 0, high: 1, epochLow: 2, epochHigh: 3, counts: 4 } as const;
 
 export class Scale {
   /** Nanoseconds a count before the first point. */
   slopeBefore: number;
   private latest = 0;
-
   private readonly points: ScalePoint[];
+  // What is needed of the point that the last stamp was near, as words, because most words as fields are objects.
+  private readonly nearby = new Uint32Array(5);
+  private nearbySlope = 1;
 
   constructor(first: ScalePoint) {
-    this.points = [withNear(first, Infinity)];
+    this.points = [first];
     this.slopeBefore = first.slope;
   }
 
   /** Replaces the last point's slope, which was a guess, and limit. */
   settle(slope: number, limit: number): void {
     const last = this.points.length - 1;
-    this.points[last] = withNear({ ...this.points[last]!, slope, limit }, Infinity);
+    this.points[last] = { ...this.points[last]!, slope, limit };
+    this.nearby[NEARBY.counts] = 0;
   }
 
   /** The counter increases from point to point. */
   push(point: ScalePoint): void {
-    const last = this.points.length - 1;
-    const before = this.points[last]!;
-    this.points[last] = withNear(before, difference(point.low, point.high, before.low, before.high));
-    this.points.push(withNear(point, Infinity));
+    this.points.push(point);
+    this.nearby[NEARBY.counts] = 0;
   }
 
   toEpoch(low: number, high: number): HrTime {
@@ -79,23 +77,38 @@ export class Scale {
   toWords(stamps: Int32Array, at: number, into: Uint32Array): void {
     const low = stamps[at]! >>> 0;
     const high = stamps[at + 1]! >>> 0;
-    const point = this.points[this.latest]!;
-    const counts = (low - point.low) >>> 0;
-    if (high - point.high === (low < point.low ? 1 : 0) && counts < point.near) {
-      const sum = point.epochLow + ((counts * point.slope + 0.5) >>> 0);
+    const { nearby } = this;
+    const counts = (low - nearby[NEARBY.low]!) >>> 0;
+    const borrow = low < nearby[NEARBY.low]! ? 1 : 0;
+    if (counts < nearby[NEARBY.counts]! && high === nearby[NEARBY.high]! + borrow) {
+      const sum = nearby[NEARBY.epochLow]! + ((counts * this.nearbySlope + 0.5) >>> 0);
       into[0] = sum; // modulo 2^32
-      into[1] = point.epochHigh + (sum >= WORD ? 1 : 0);
+      into[1] = nearby[NEARBY.epochHigh]! + (sum >= WORD ? 1 : 0);
     } else this.farToWords(low, high, into);
   }
 
   private farToWords(low: number, high: number, into: Uint32Array): void {
-    const point = this.points[this.find(low, high)]!;
+    const index = this.find(low, high);
+    this.approach(index);
+    const point = this.points[index]!;
     const counts = difference(low, high, point.low, point.high);
     const nanos = counts * (counts < 0 ? this.slopeBefore : point.slope);
     const offset = Math.round(bounded(nanos > point.limit ? point.limit : nanos));
     const sum = point.epochLow + offset; // exact: both are below 2^53
     const carry = Math.floor(sum / WORD);
     putWords(sum - carry * WORD, point.epochHigh + carry, into);
+  }
+
+  // Makes `index` the point that the next stamps are expected near. Nanoseconds of less than 2^32 from it, and a time that
+  // OTLP can carry, are what the short arithmetic is right for.
+  private approach(index: number): void {
+    const { low, high, epochLow, epochHigh, slope, limit } = this.points[index]!;
+    const next = this.points[index + 1];
+    const toNext = next === undefined ? Infinity : difference(next.low, next.high, low, high);
+    const isCarried = epochHigh >= 0 && epochHigh < LAST_HIGH - 1;
+    const counts = isCarried ? Math.min(toNext, Math.min(limit, WORD - 1) / slope, WORD - 1) : 0;
+    this.nearbySlope = slope;
+    this.nearby.set([low, high, epochLow, epochHigh, counts > 0 ? counts : 0]);
   }
 
   // Index of the last point at or before the stamp, else the first. Stamps come nearly sorted, so try the last hit.
@@ -140,16 +153,7 @@ export function makePoint(counter: bigint, realtime: bigint, slope: number): Sca
     epochHigh: Number(realtime >> 32n),
     slope,
     limit: Infinity,
-    near: 0,
   };
-}
-
-// The nanoseconds must stay below 2^32, and the time within what OTLP can carry.
-function withNear(point: ScalePoint, toNext: number): ScalePoint {
-  const { slope, limit, epochHigh } = point;
-  const isCarried = epochHigh >= 0 && epochHigh < LAST_HIGH - 1;
-  const near = isCarried ? Math.floor(Math.min(toNext, MOST_NEAR, Math.min(limit, WORD - 1) / slope)) : 0;
-  return { ...point, near };
 }
 
 /** Epoch time plus `offset` nanoseconds, rounded to a whole one and kept within what OTLP can carry. */
