@@ -13,8 +13,10 @@ function main() {
   buildNativeBenches();
   const counted = countInstructions();
   const compiler = spawnSync(process.env.CXX ?? 'g++', ['-dumpfullversion'], { encoding: 'utf8' }).stdout.trim();
-  const { off, slice, gpu } = counted;
-  console.log(`instructions: disabled pair ${off}, host slice ${slice}, GPU slice ${gpu} (compiler ${compiler})`);
+  const { off, slice, next, kernel, gpu } = counted;
+  console.log(
+    `instructions: disabled pair ${off}, host slice ${slice}, by next ${next}, with the kernel's clock ${kernel}, GPU slice ${gpu} (compiler ${compiler})`,
+  );
   if (process.argv.includes('--pin')) {
     writeFileSync(PINNED_FILE, `${JSON.stringify({ ...counted, arch: process.arch, compiler }, null, 2)}\n`);
     return;
@@ -26,7 +28,7 @@ function main() {
   }
   if (pinned.clock !== counted.clock) {
     console.log(
-      `instructions: host slice not compared, ${pinned.slice} are with ${pinned.clock}, this kernel's clock is ${counted.clock}`,
+      `instructions: host slice and next not compared, ${pinned.slice} and ${pinned.next} are with ${pinned.clock}, this kernel's clock is ${counted.clock}`,
     );
   }
   const rises = findRises(counted, pinned);

@@ -35,13 +35,13 @@ function countRun(loop, iterations) {
   return Number(collected);
 }
 
-// Only the launching thread, and only what the program itself executes: the driver and the C library, which reads the
-// clock, are other objects.
-function countOwnRun(loop, iterations) {
+// Only the loop's thread, and only what the program itself executes: the driver and the C library, which reads the
+// kernel's clock, are other objects.
+function countOwnRun(loop, iterations, loopFunction) {
   const folder = mkdtempSync(join(tmpdir(), 'gpuspan-callgrind-'));
   const file = join(folder, 'out');
   try {
-    runCallgrind(loop, iterations, [`--callgrind-out-file=${file}`, '--toggle-collect=*run_gpu_slices*']);
+    runCallgrind(loop, iterations, [`--callgrind-out-file=${file}`, `--toggle-collect=*${loopFunction}*`]);
     return selfCostOf(readFileSync(file, 'utf8'), nativeBench('instructions'));
   } finally {
     rmSync(folder, { recursive: true });
@@ -77,9 +77,14 @@ function perIteration(loop, count, iterations) {
   return (count(loop, 2 * iterations) - count(loop, iterations)) / iterations;
 }
 
+function ownPerIteration(loop, loopFunction, iterations) {
+  return perIteration(loop, (name, count) => countOwnRun(name, count, loopFunction), iterations);
+}
+
 /**
- * Instructions that a disabled pair adds to a loop (`off`), that a recorded slice adds (`slice`), and that a GPU slice
- * takes on the launching thread outside the driver and the C library (`gpu`).
+ * Instructions that a disabled pair adds to a loop (`off`), that a recorded slice adds (`slice`), or one by `next`. And
+ * outside the driver and the C library: of a slice whose clock is the kernel's (`kernel`), and of a GPU slice on the
+ * launching thread (`gpu`).
  */
 export function countInstructions() {
   const round = (value) => Math.round(value * 10) / 10;
@@ -87,7 +92,9 @@ export function countInstructions() {
   return {
     off: round(perIteration('off', countRun, ITERATIONS) - empty),
     slice: round(perIteration('slice', countRun, ITERATIONS) - empty),
-    gpu: round(perIteration('gpu', countOwnRun, GPU_ITERATIONS)),
+    next: round(perIteration('next', countRun, ITERATIONS) - empty),
+    kernel: round(ownPerIteration('kernel', 'run_slices', ITERATIONS)),
+    gpu: round(ownPerIteration('gpu', 'run_gpu_slices', GPU_ITERATIONS)),
     clock: clockSource(),
   };
 }
@@ -98,7 +105,9 @@ export function tryCount() {
 }
 
 // Another compiler of the same major version may schedule a few instructions otherwise.
-const TOLERANCE = { off: 0, slice: 3, gpu: 10 };
+const TOLERANCE = { off: 0, slice: 3, next: 3, kernel: 3, gpu: 10 };
+/** Read the processor's counter where that is the kernel's clock: elsewhere they are other code. */
+const ON_COUNTER = ['slice', 'next'];
 
 // The kernel's: a slice reads the processor's counter only where that is it (native/core/clock.cc), else the kernel's clock.
 function clockSource() {
@@ -106,10 +115,10 @@ function clockSource() {
   return existsSync(file) ? readFileSync(file, 'utf8').trim() : 'unknown';
 }
 
-/** What rose above the pinned counts, one line each. With another clock a slice is other code, and its count not compared. */
+/** What rose above the pinned counts, one line each. */
 export function findRises(counted, pinned) {
   return Object.keys(TOLERANCE)
-    .filter((name) => name !== 'slice' || counted.clock === pinned.clock)
+    .filter((name) => counted.clock === pinned.clock || !ON_COUNTER.includes(name))
     .filter((name) => counted[name] > pinned[name] + TOLERANCE[name])
     .map((name) => `${name}: ${counted[name]} instructions, pinned are ${pinned[name]}`);
 }

@@ -19,10 +19,11 @@ namespace {
 
 }  // namespace
 
-BenchProducer::BenchProducer(uint32_t ring_slots) {
+BenchProducer::BenchProducer(uint32_t ring_slots, ClockChoice clock) {
   ProcessOptions options;
   options.segment.ring_slots = ring_slots;
   options.segment.lanes = 4;
+  options.segment.clock = clock;
   options.device.choice = DeviceChoice::kNone;
   bool created = false;
   std::string error;

@@ -15,7 +15,7 @@ namespace gpuspan {
 class BenchProducer {
  public:
   // Ends the program with a message when the segment or the lane cannot be had.
-  explicit BenchProducer(uint32_t ring_slots);
+  explicit BenchProducer(uint32_t ring_slots, ClockChoice clock = ClockChoice::kAuto);
 
   Segment& segment() noexcept { return producer_.segment(); }
   Recorder& recorder() noexcept { return *producer_.recorder(); }

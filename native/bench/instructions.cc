@@ -5,6 +5,8 @@
 //   empty  the loop alone
 //   off    with a disabled begin and end of gpuspan.h around the work, the token in a register
 //   slice  with a recorded one; the ring holds them all
+//   next   with a recorded one that follows another at once
+//   kernel the same as slice where ticks are CLOCK_MONOTONIC, the kernel's; the program's own part is counted, as for gpu
 //   gpu    with a GPU slice on the simulated CUDA driver, of which scripts/instructions.mjs counts this program's part
 #include <cstdio>
 #include <cstdlib>
@@ -36,6 +38,21 @@ inline void work() { asm volatile("" ::: "memory"); }
     work();
     gpuspan_end(token);
   }
+}
+
+[[gnu::noinline]] void run_chain(uint64_t count, gpuspan_request request) {
+  gpuspan_token token = gpuspan_begin(&g_stage, request);
+  for (uint64_t i = 1; i < count; ++i) {
+    work();
+    token = gpuspan_next(token, &g_stage, request);
+  }
+  gpuspan_end(token);
+}
+
+void record(void (*run)(uint64_t, gpuspan_request), uint64_t count, gpuspan::ClockChoice clock) {
+  gpuspan::BenchProducer bench(kRingSlots, clock);
+  run(count, bench.request());
+  bench.require_recorded(count);
 }
 
 // Few enough that the pool of events does not sample.
@@ -77,10 +94,8 @@ int main(int argc, char** argv) {
   const uint64_t count = std::strtoull(argv[2], nullptr, 10);
   if (std::strcmp(argv[1], "empty") == 0) run_empty(count);
   if (std::strcmp(argv[1], "off") == 0) run_slices(count, 0);
-  if (std::strcmp(argv[1], "slice") == 0) {
-    gpuspan::BenchProducer bench(kRingSlots);
-    run_slices(count, bench.request());
-    bench.require_recorded(count);
-  }
+  if (std::strcmp(argv[1], "slice") == 0) record(run_slices, count, gpuspan::ClockChoice::kAuto);
+  if (std::strcmp(argv[1], "next") == 0) record(run_chain, count, gpuspan::ClockChoice::kAuto);
+  if (std::strcmp(argv[1], "kernel") == 0) record(run_slices, count, gpuspan::ClockChoice::kMonotonic);
   return std::strcmp(argv[1], "gpu") == 0 ? count_gpu_slices(count) : 0;
 }
