@@ -13,7 +13,7 @@ import { SetupError } from './toolchain.mjs';
 const USAGE = `usage: npm run load -- [--rate R] [--seconds S] [--pairs N] [--peer otel|none] [--sink S] [--json FILE]
   --rate R      slices a second (100000)
   --seconds S   of the run that must arrive whole (30)
-  --pairs N     times off, on, on, off: what it costs (5)
+  --pairs N     times off, on, on, off: what it costs (10)
   --peer P      otel: the SDK with BatchSpanProcessor and the OTLP exporter, at its highest rate without drops (otel)
   --sink S      otlp: the receiver; null: every slice is encoded by the reader, and let go (otlp)
   --json FILE   the figures`;
@@ -30,7 +30,7 @@ function parse() {
       options: {
         rate: { type: 'string', default: '100000' },
         seconds: { type: 'string', default: '30' },
-        pairs: { type: 'string', default: '5' },
+        pairs: { type: 'string', default: '10' },
         peer: { type: 'string', default: 'otel' },
         sink: { type: 'string', default: 'otlp' },
         json: { type: 'string' },
@@ -65,7 +65,7 @@ async function main() {
     const own = await runOnce(receiver, mode, rate, seconds);
     say(`${mode} at ${rate}/s: ${own.delivered} of ${own.offered} delivered`);
     const peer = values.peer === 'otel' ? await runPeer(receiver, rate, seconds, say) : undefined;
-    const { costs, ratio } = await measureCosts(receiver, peer === undefined ? [own] : [own, peer], pairs, say);
+    const costs = await measureCosts(receiver, peer === undefined ? [own] : [own, peer], pairs, say);
     const result = {
       machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores`,
       node: process.versions.node,
@@ -76,7 +76,7 @@ async function main() {
       ...costs[0],
       ...(peer !== undefined && {
         peer: { ...peer, ...costs[1] },
-        peerCpuRatio: ratio,
+        peerCpuRatio: costs[1].appCpuNsPerSlice / costs[0].appCpuNsPerSlice,
         peerAtSameRate: await runOnce(receiver, 'otel', rate, seconds),
       }),
     };

@@ -99,8 +99,7 @@ export async function runOnce(receiver, mode, rate, seconds) {
 
 /**
  * What each of `runs` (results of `runOnce`) costs the application, in turns of the process with its recorder and one with
- * none: off, on, on, off, `pairs` times; the medians. `ratio` is the median over the pairs of the last one's CPU to the
- * first one's. Neighbours share the machine's state.
+ * none: off, on, on, off, `pairs` times; the medians. Neighbours share the machine's state.
  */
 export async function measureCosts(receiver, runs, pairs, say) {
   const workers = [];
@@ -124,15 +123,11 @@ export async function measureCosts(receiver, runs, pairs, say) {
     await off.close();
     await on.close();
   }
-  const cpuOf = ({ on, off }) => on.cpu - off.cpu;
-  return {
-    costs: workers.map(({ turns }) => ({
-      appCpuNsPerSlice: median(turns.map(cpuOf)),
-      eventLoopP99Ms: median(turns.map(({ on }) => on.p99)),
-      eventLoopP99MsOff: median(turns.map(({ off }) => off.p99)),
-    })),
-    ratio: median(workers[0].turns.map((turn, index) => cpuOf(workers.at(-1).turns[index]) / cpuOf(turn))),
-  };
+  return workers.map(({ turns }) => ({
+    appCpuNsPerSlice: median(turns.map(({ on, off }) => on.cpu - off.cpu)),
+    eventLoopP99Ms: median(turns.map(({ on }) => on.p99)),
+    eventLoopP99MsOff: median(turns.map(({ off }) => off.p99)),
+  }));
 }
 
 /**

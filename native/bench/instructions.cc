@@ -6,8 +6,9 @@
 //   off    with a disabled begin and end of gpuspan.h around the work, the token in a register
 //   slice  with a recorded one; the ring holds them all
 //   next   with a recorded one that follows another at once
-//   kernel the same as slice where ticks are CLOCK_MONOTONIC, the kernel's; the program's own part is counted, as for gpu
-//   gpu    with a GPU slice on the simulated CUDA driver, of which scripts/instructions.mjs counts this program's part
+//   kernel as slice, where ticks are the kernel's CLOCK_MONOTONIC
+//   gpu    with a GPU slice on the simulated CUDA driver
+// Of the last two, scripts/instructions.mjs counts this program's part.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
