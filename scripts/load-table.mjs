@@ -35,7 +35,6 @@ export function renderLoad({ peer, peerCpuRatio, peerAtSameRate, ...own }) {
   const rows = runs.map(([name, run]) => [name, ...COLUMNS.map(([, cell]) => cell(run) || '')]);
   const lines = [['', ...COLUMNS.map(([title]) => title)], new Array(COLUMNS.length + 1).fill('---'), ...rows];
   const table = lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-  const ratio =
-    peerCpuRatio && `\n\nThe SDK takes ${peerCpuRatio.toFixed(1)} times the CPU.`;
+  const ratio = peerCpuRatio && `\n\nThe SDK takes ${peerCpuRatio.toFixed(1)} times the CPU.`;
   return `${own.machine}; Node ${own.node}; ${own.seconds} s without a break; CPU and event loop: medians of ${2 * own.pairs} with tracing and as many without\n\n${table}${ratio ?? ''}`;
 }
