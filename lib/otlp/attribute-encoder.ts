@@ -49,14 +49,21 @@ export class AttributeEncoder {
     private readonly writer: ProtobufWriter,
   ) {}
 
-  /** Writes the current record's own attributes; false: it declines, and the writer has to go back. */
-  encode(): boolean {
-    const { ring } = this;
+  /** To be called first for every record. */
+  begin(): void {
     this.record += 1;
     this.gpuAt = 0;
     this.batchRefAt = 0;
     if (this.columns.length > 0) this.columns.length = 0; // to set a length is a call of the runtime
-    this.at = ring.payloadStart;
+  }
+
+  /**
+   * Writes the attributes that the current record's payload has from `from` on; false: it declines, and the writer has to
+   * go back.
+   */
+  encode(from: number): boolean {
+    const { ring } = this;
+    this.at = from;
     this.end = ring.payloadEnd;
     while (this.at < this.end) {
       const type = ring.bytes[this.at]!;
@@ -94,6 +101,12 @@ export class AttributeEncoder {
     this.writer.bytes[this.writer.at++] = STRING_VALUE;
     this.writer.text(value);
     this.close(begun, key);
+  }
+
+  /** Length and text of bytes of the ring reader. */
+  copyText(from: number, to: number): void {
+    // Bytes that are no ASCII may be no UTF-8 either, and such text is no valid protobuf.
+    if (!this.copyAscii(from, to)) this.writer.text((this.ring.bytes as Utf8Bytes).utf8Slice(from, to));
   }
 
   private item(type: number): boolean {
@@ -168,8 +181,7 @@ export class AttributeEncoder {
     const begun = this.open(key, to - from + 3);
     const { writer } = this;
     writer.bytes[writer.at++] = STRING_VALUE;
-    // Bytes that are no ASCII may be no UTF-8 either, and such text is no valid protobuf.
-    if (!this.copyAscii(from, to)) writer.text((this.ring.bytes as Utf8Bytes).utf8Slice(from, to));
+    this.copyText(from, to);
     this.close(begun, key);
     return true;
   }

@@ -5,6 +5,7 @@
 
 import type { Dictionary, DictionaryEntry } from '../segment/dictionary';
 import { type Fragment, makeFragment } from '../protobuf/fragment';
+import type { ProtobufWriter } from '../protobuf/writer';
 
 export interface Key {
   readonly encoded: Fragment;
@@ -27,7 +28,8 @@ interface Known<T> {
   readonly value: T;
 }
 
-const INTERNAL = 1;
+/** As OTLP numbers them. */
+export const SPAN_KIND = { internal: 1, server: 2 } as const;
 
 export class Names {
   private readonly stages: (Known<StageName> | undefined)[] = [];
@@ -41,7 +43,7 @@ export class Names {
     const entry = this.dictionary.entry(id);
     const known = this.stages[id];
     if (known !== undefined && known.entry === entry) return known.value;
-    const value = { encoded: encodeStage(entry.text), level: entry.level, isLong: true };
+    const value = { encoded: encodeName(entry.text, SPAN_KIND.internal), level: entry.level, isLong: true };
     put(this.stages, id, { entry, value });
     return value;
   }
@@ -75,14 +77,20 @@ function put<T>(list: (T | undefined)[], index: number, value: T): void {
   list[index] = value;
 }
 
-function encodeStage(text: string): Fragment {
+/** Name and kind, up to the tag of the start time. */
+export function encodeName(text: string, kind: number): Fragment {
   return makeFragment((writer) => {
     writer.tag(5, 2);
     writer.text(text);
-    writer.tag(6, 0);
-    writer.varint(INTERNAL);
-    writer.tag(7, 1);
+    writeKind(writer, kind);
   });
+}
+
+/** What follows a name, up to the tag of the start time. */
+export function writeKind(writer: ProtobufWriter, kind: number): void {
+  writer.tag(6, 0);
+  writer.varint(kind);
+  writer.tag(7, 1);
 }
 
 function encodeKey(text: string): Fragment {

@@ -5,28 +5,38 @@
 
 import type { SegmentSource } from '../segment/source';
 import type { LaneCursor } from '../segment/lane';
+import { isOwner, type RingReader } from '../segment/ring-reader';
 import { SpanAssembler } from '../spans/assemble';
 import type { SpanOrigin } from '../spans/gpuspan-span';
 import type { PipelineOptions } from '../spans/pipeline';
 import { type RecordAssembler, type RecordOptions, type RecordParts, RecordPipeline } from '../spans/record-pipeline';
+import { AttributeEncoder } from './attribute-encoder';
+import { Names } from './names';
+import { OwnerEncoder } from './owner-encoder';
 import { type OtlpRequest, RequestCutter } from './requests';
 import { SliceEncoder } from './slice-encoder';
 import { writeSpan } from './span-object';
 
-/** Slices go straight to bytes; owners, and slices with more than attributes, through a span object. */
+/** What has nothing but attributes goes straight to bytes, the rest through a span object. */
 class OtlpAssembler implements RecordAssembler<OtlpRequest[]> {
   private readonly requests: RequestCutter;
+  private readonly ring: RingReader;
   private readonly slices: SliceEncoder;
+  private readonly owners: OwnerEncoder;
   private readonly objects: SpanAssembler;
 
   constructor(parts: RecordParts, origin: SpanOrigin) {
     this.requests = new RequestCutter(origin);
-    this.slices = new SliceEncoder(parts, this.requests);
+    this.ring = parts.ring;
+    const names = new Names(parts.dictionary);
+    const attributes = new AttributeEncoder(parts.ring, names, this.requests.writer);
+    this.slices = new SliceEncoder(parts, names, attributes, this.requests);
+    this.owners = new OwnerEncoder(parts, names, attributes, this.requests);
     this.objects = new SpanAssembler(parts, origin);
   }
 
   assemble(lane: LaneCursor): number {
-    const written = this.slices.encode();
+    const written = isOwner(this.ring.kind) ? this.owners.encode(lane) : this.slices.encode();
     return written > 0 ? written : this.throughObjects(lane);
   }
 

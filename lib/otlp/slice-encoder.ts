@@ -11,10 +11,10 @@ import type { RingReader } from '../segment/ring-reader';
 import type { BatchMembers, BatchSlice } from '../spans/batch-members';
 import type { RecordClock } from '../spans/record-clock';
 import type { RecordParts } from '../spans/record-pipeline';
-import { AttributeEncoder } from './attribute-encoder';
+import type { AttributeEncoder } from './attribute-encoder';
 import { GpuEncoder } from './gpu-encoder';
 import { MemberEncoder } from './member-encoder';
-import { Names, type StageName } from './names';
+import type { Names, StageName } from './names';
 import type { RequestCutter } from './requests';
 import { closeSpan, HEAD_BYTES, openSpan, TAIL_BYTES, writeLinkedTail, writeTail, writeTimes } from './span-frame';
 import { FRAGMENT_SLACK, putFragment } from '../protobuf/fragment';
@@ -27,25 +27,23 @@ export class SliceEncoder {
   private readonly clock: RecordClock;
   private readonly members: BatchMembers;
   private readonly writer: ProtobufWriter;
-  private readonly names: Names;
-  private readonly attributes: AttributeEncoder;
   private readonly gpu: GpuEncoder;
   private readonly copies: MemberEncoder;
   private readonly start = new Uint32Array(2);
   private readonly end = new Uint32Array(2);
 
   constructor(
-    { ring, dictionary, clock, members }: RecordParts,
+    { ring, clock, members }: RecordParts,
+    private readonly names: Names,
+    private readonly attributes: AttributeEncoder,
     private readonly requests: RequestCutter,
   ) {
     this.ring = ring;
     this.clock = clock;
     this.members = members;
     this.writer = requests.writer;
-    this.names = new Names(dictionary);
-    this.attributes = new AttributeEncoder(ring, this.names, this.writer);
-    this.gpu = new GpuEncoder(ring, this.names, clock, this.attributes);
-    this.copies = new MemberEncoder(ring, members, this.attributes, requests);
+    this.gpu = new GpuEncoder(ring, names, clock, attributes);
+    this.copies = new MemberEncoder(ring, members, attributes, requests);
   }
 
   /** Writes the current record's spans; how many. 0: it declines, and nothing is written. */
@@ -109,7 +107,8 @@ export class SliceEncoder {
     putFragment(writer, stage.encoded);
     clock.putTimes(start, end);
     writeTimes(writer, start, end);
-    if (!this.attributes.encode()) return false;
+    this.attributes.begin();
+    if (!this.attributes.encode(this.ring.payloadStart)) return false;
     const { kind } = this.ring;
     if (kind !== KIND.gpuSlice && kind !== KIND.batchGpuSlice) return true;
     const { gpuAt } = this.attributes;

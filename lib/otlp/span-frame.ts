@@ -99,6 +99,11 @@ export function writeLinkedTail(
   writeEnd(writer);
 }
 
+/** Of the span whose tail was just written: its parent lives in another process. */
+export function markRemoteParent(writer: ProtobufWriter): void {
+  writer.view.setInt32(writer.at - 4, 0x0000_0301, true);
+}
+
 function writeEnd(writer: ProtobufWriter): void {
   const { view, at } = writer;
   view.setInt32(at, 0x027a_0070, true); // no links dropped; status, 2 bytes

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A span object as OTLP, field by field as the official serializer does it: for spans that are rare enough to be made
-// as objects first (otlp-assembler.ts says which).
+// as objects first (pipeline.ts says which).
 
 import type { Link, SpanContext } from '@opentelemetry/api';
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace-base';

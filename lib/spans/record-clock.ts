@@ -48,6 +48,11 @@ export class RecordClock {
     return this.held.isEmpty;
   }
 
+  /** Realtime stepped, or the machine was suspended, at least once: `stepEvents` may have some. */
+  get hasSteps(): boolean {
+    return this.timeline.steps.epoch > 0;
+  }
+
   at(low: number, high: number, monotonic: boolean): HrTime {
     if (this.epoch === undefined) return this.timeline.toEpoch(low, high, monotonic);
     return this.timeline.toEpochIn(this.epoch, low, high, monotonic);
@@ -96,8 +101,8 @@ export class RecordClock {
 
   /** One event for each suspend, and one for each step of realtime, within the record. */
   stepEvents(): TimedEvent[] {
+    if (!this.hasSteps) return [];
     const { steps } = this.timeline;
-    if (steps.epoch === 0) return [];
     const events: TimedEvent[] = [];
     const last = this.epochAt(SLOT_WORD.end);
     for (let epoch = this.epochAt(SLOT_WORD.start); epoch < last; epoch++) {

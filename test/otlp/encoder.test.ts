@@ -16,7 +16,7 @@ import { spansOf } from '../../lib/testing/otlp-json';
 import { decodeRequest } from '../../lib/testing/otlp-proto';
 import { payload } from '../segment/payload-builder';
 import { Kind, type SegmentBuilder } from '../segment/segment-builder';
-import { build, member, plainSlice, record } from '../spans/random-segments';
+import { build, member, plainOwner, plainSlice, record } from '../spans/random-segments';
 import { pipelineOver, RESOURCE, SCOPE } from '../spans/span-fixture';
 import { decodeBySchema } from './published-schema';
 
@@ -62,13 +62,16 @@ describe('the encoder', () => {
     TIMEOUT_MILLIS,
   );
 
-  test(
-    'does so without span objects where slices have nothing but attributes',
-    () => {
+  test.each([
+    ['slices have nothing but attributes', plainSlice],
+    ['owners have nothing but a name and attributes', plainOwner],
+  ])(
+    'does so without span objects where %s',
+    (_what, plain) => {
       const assemble = vi.spyOn(SpanAssembler.prototype, 'assemble');
       fc.assert(
         fc.property(
-          fc.array(plainSlice, { minLength: 1, maxLength: 12 }),
+          fc.array(plain, { minLength: 1, maxLength: 12 }),
           fc.array(member, { maxLength: 20 }),
           (records, members) => {
             const segment = build(records, members);

@@ -200,14 +200,36 @@ const plainItem: fc.Arbitrary<KeyedAdd> = fc.oneof(
   }),
 );
 
+const plainItems = fc
+  .uniqueArray(fc.tuple(key, plainItem), { maxLength: 3, selector: ([k]) => k })
+  .map((all) => all.map(([k, add]) => add(k)));
+
 /** A slice with plain attributes and columns, each key once: what most are. */
 export const plainSlice = recordsOf(
   fc.constantFrom(Kind.host, Kind.gpu, Kind.batchSlice, Kind.batchGpuSlice),
   fc.subarray([Flag.clamped, Flag.firstLevel]),
-  fc
-    .uniqueArray(fc.tuple(key, plainItem), { maxLength: 3, selector: ([k]) => k })
-    .map((all) => all.map(([k, add]) => add(k))),
+  plainItems,
   fc.constant([]),
+);
+
+const names = fc.array(
+  text.map(
+    (name): Add =>
+      (items) =>
+        items.name(name),
+  ),
+  { maxLength: 1 },
+);
+
+/** Root and worker spans with plain attributes, each key once, and as a recorder writes them: a root's name comes first. */
+export const plainOwner = fc.oneof(
+  recordsOf(
+    fc.constant(Kind.root),
+    fc.subarray([Flag.remoteParent]),
+    fc.tuple(names, plainItems).map(([name, items]) => [...name, ...items]),
+    fc.constant([]),
+  ),
+  recordsOf(fc.constant(Kind.worker), fc.constant([]), plainItems, fc.constant([])),
 );
 
 export const member = fc
