@@ -202,6 +202,24 @@ describe('a trace of the PyTorch profiler', () => {
     ]);
   });
 
+  it.each([
+    ['is missing', undefined],
+    ['is no number', 'now'],
+    ['is too early', -1e30],
+    ['is infinite', '1e999'],
+  ])('leaves out a begin whose time %s, its end with it, and nothing around or inside', async (_, ts) => {
+    const event = (ph: string, name: string, at: unknown) => ({ ph, name, pid: 1, tid: 1, ts: at });
+    const begun = [event('B', 'outer', 1), event('B', 'bad', ts), event('B', 'inner', 3)];
+    const text = trace([...begun, ...[4, 5, 6].map((at) => event('E', '', at))]);
+    const shown = await merged(text.replace('"1e999"', '1e999'));
+    const times = shown.slices.map(({ name, start, end }) => [name, start, end]);
+    expect(times.sort()).toEqual([
+      ['inner', time(3000), time(4000)],
+      ['outer', time(1000), time(6000)],
+    ]);
+    expect(shown.stderr).toMatch(/: 1 malformed event\n/);
+  });
+
   it('goes on behind an event that is not JSON', async () => {
     const shown = await merged(trace().replace('"ts":10.5,', '"ts":nope,'));
     expect(shown.stderr).toContain('1 malformed event');

@@ -43,6 +43,20 @@ describe('slices of a trace', () => {
     expect([...open.rest()]).toHaveLength(DEEPEST - 1);
   });
 
+  it('take their ends along when they cannot be used, and nothing that begins inside them', () => {
+    const open = new OpenSlices<string, number>();
+    open.begin('one', 1);
+    open.leaveOut('one');
+    expect(open.top('one')).toBeUndefined();
+    expect(open.begin('one', 3)).toBe(true);
+    expect([...open.rest()]).toEqual([
+      ['one', 1],
+      ['one', 3],
+    ]);
+    expect([open.end('one'), open.end('one'), open.end('one')]).toEqual([3, LEFT_OUT, 1]);
+    expect([open.end('one'), open.count]).toEqual([undefined, 0]);
+  });
+
   it('are given without a trace when too many wait, those on streams too', () => {
     let given = 0;
     const nested = new NestedSpans(() => given++);

@@ -66,8 +66,13 @@ export class KinetoEncoder {
       return;
     }
     const start = this.#time(event['ts']);
-    if (start === undefined) this.#sink.bad();
-    else this.#timed(kind, event, start, pid, tid);
+    if (start !== undefined) {
+      this.#timed(kind, event, start, pid, tid);
+      return;
+    }
+    this.#sink.bad();
+    // Its end must not close what is around it.
+    if (kind === 'B') this.#open.leaveOut(this.#places.thread(pid, tid));
   }
 
   /** Slices that never ended last no time. */
