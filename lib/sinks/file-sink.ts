@@ -13,6 +13,8 @@ import type { TraceFile } from './trace-file';
 export interface RoomySink<Spans> extends Sink<Spans> {
   readonly hasRoom: boolean;
   readonly waitingSpans: number;
+  /** The last export failed: what waits grows less because it is lost. */
+  readonly failing: boolean;
   /** The end is near: what fails from now on is not sent again. */
   hurry(): void;
 }
@@ -33,7 +35,7 @@ export class FileSink<Spans> implements Sink<Traced<Spans>> {
   /** The file takes everything at once, or loses it. */
   readonly ready = true;
   readonly #options: FileSinkOptions<Spans>;
-  /** Said of the sink beside that it takes too little, until it has taken all that waited. */
+  /** Said of the sink beside that it takes too little, until it has taken what waited, and does not fail. */
   #isBehind = false;
 
   constructor(options: FileSinkOptions<Spans>) {
@@ -76,7 +78,7 @@ export class FileSink<Spans> implements Sink<Traced<Spans>> {
 
   #hasRoom(beside: RoomySink<Spans>): boolean {
     const { destination, warn } = this.#options;
-    if (beside.waitingSpans === 0) this.#isBehind = false;
+    if (beside.waitingSpans === 0 && !beside.failing) this.#isBehind = false;
     if (beside.hasRoom) return true;
     if (!this.#isBehind)
       warn(

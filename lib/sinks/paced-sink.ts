@@ -104,6 +104,11 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
     return this.#waitingSpans;
   }
 
+  /** From the first failure to the next success. */
+  get failing(): boolean {
+    return this.#episode.failing;
+  }
+
   write(spans: Spans, settled: Settled): void {
     const pieces = this.#split(spans);
     if (pieces.length === 0) {

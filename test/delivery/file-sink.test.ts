@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // FileSink over a fake segment: who waits for whom, what is lost to whom, and that the books balance.
+import type { ExportResult } from '@opentelemetry/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
@@ -94,6 +95,25 @@ describe('a trace file beside an exporter', () => {
       while (exporter.pending.length > 0) exporter.answerOldest(SUCCESS);
       expect(warnings).toHaveLength(episode);
     }
+    drain.stop();
+  });
+
+  it('says nothing anew when what waited was refused, until something arrives', () => {
+    const segment = new FakeSegment(1, 8192);
+    const exporter = new ManualExporter();
+    const { drain, warnings } = reading(segment, exporter);
+    const told = () => warnings.filter((text) => text.includes('queue_full')).length;
+    const overflow = (answer: ExportResult): void => {
+      segment.record(0, 4000);
+      readAll(drain);
+      while (exporter.pending.length > 0) exporter.answerOldest(answer);
+    };
+    for (let burst = 0; burst < 3; burst++) overflow(failure('refused'));
+    expect(told()).toBe(1);
+    overflow(SUCCESS);
+    expect(told()).toBe(1);
+    overflow(SUCCESS);
+    expect(told()).toBe(2);
     drain.stop();
   });
 
