@@ -13,8 +13,8 @@ const LIMIT = 200_000;
 describe('slices of a trace', () => {
   it('are refused when too many are open over all tracks, until some end', () => {
     const given: ReceivedSpan[] = [];
-    const [badSpan, leftOut] = [vi.fn(), vi.fn()];
-    const spans = new TraceSpans({ span: (span) => given.push(span), badSpan, leftOut });
+    const [badSpan, leftOut, beyondTracks] = [vi.fn(), vi.fn(), vi.fn()];
+    const spans = new TraceSpans({ span: (span) => given.push(span), badSpan, leftOut, beyondTracks });
     const event = (type: number, track: number) =>
       spans.event({ type, track: BigInt(track), time: 1n, name: 'x', category: '', args: {}, flows: [] });
     for (let at = 0; at < LIMIT + 100; at++) event(EVENT_TYPE.begin, at % 500);

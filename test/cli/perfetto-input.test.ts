@@ -39,6 +39,7 @@ function readBytes(bytes: Buffer, size: number): { spans: number; badSpans: numb
     span: () => seen.spans++,
     badSpan: () => seen.badSpans++,
     leftOut: () => {},
+    beyondTracks: () => {},
     note: () => {},
     truncated: () => {},
   });
@@ -228,7 +229,14 @@ describe('a damaged trace', () => {
     const span = () => {
       throw new RangeError('of the taker');
     };
-    const reader = new PerfettoTrace({ span, badSpan, note, leftOut: () => {}, truncated: () => {} });
+    const reader = new PerfettoTrace({
+      span,
+      badSpan,
+      note,
+      leftOut: () => {},
+      beyondTracks: () => {},
+      truncated: () => {},
+    });
     expect(() => reader.write(bytes)).toThrow('of the taker');
     expect([note.mock.calls, badSpan.mock.calls]).toEqual([[], []]);
   });
@@ -239,6 +247,30 @@ describe('a damaged trace', () => {
     const { account } = await read(Buffer.concat([...begun, event(2), event(2), event(2), event(2)]));
     expect(account).toMatchObject({ spans: 1, leftOut: 3, badSpans: 0, truncated: true });
     expect(fileProblems(account)[0]).toBe('3 slices left out: too many are open at a time');
+  });
+
+  it('tells events on tracks beyond the limit apart from malformed ones, in every form of the report', async () => {
+    const MAX_TRACKS = 200_000;
+    const event = (type: number, track: number) =>
+      field(
+        1,
+        field(11, Buffer.from([0x48, type, 0x58, ...[0, 7, 14].map((bits) => ((track >> bits) & 0x7f) | 0x80), 0])),
+      );
+    const [begin, end, instant] = [1, 2, 3];
+    const tracks = Array.from({ length: MAX_TRACKS }, (_, track) => event(instant, track));
+    const beyond = [begin, instant, end].map((type) => event(type, MAX_TRACKS));
+    const path = fileOf(Buffer.concat([...tracks, event(begin, 7), ...beyond, event(end, 7)]));
+    const problem = '3 events left out: on tracks beyond the first 200000';
+    const page = join(temporaryFolder(), 'report.html');
+    const { stdout } = await gpuspan('report', path, '--html', page);
+    expect(stdout.split('\n')[0]).toBe(`${path}: 1 span, ${problem}`);
+    expect(readFileSync(page, 'utf8')).toContain(`"problems":["${problem}"]`);
+    const { files } = await jsonOf(path);
+    expect(files).toEqual([expect.objectContaining({ spans: 1, beyondTracks: 3, badSpans: 0, truncated: false })]);
+    const { stderr } = await gpuspan('convert', path, '-o', join(temporaryFolder(), 'out.pftrace'));
+    expect(stderr).toContain(problem);
+    const without = await gpuspan('report', fileOf(Buffer.concat([...tracks, ...beyond])));
+    expect([without.code, without.stderr]).toEqual([3, expect.stringContaining(`(${problem})`)]);
   });
 
   it('ends the command with 3 when it has no span, and tells why', async () => {

@@ -8,6 +8,7 @@ import { TraceWriter } from '../../perfetto/trace-writer';
 import type { ReceivedSpan } from '../../testing/otlp-json';
 import { CommandError, EXIT } from '../exit-codes';
 import { type FileAccount, readOtlpFile } from '../input/otlp-file';
+import { whyNoSpan } from '../report/file-problems';
 import { refuseOwnInput } from '../streams';
 import { EventFields } from './event-fields';
 import { KinetoEncoder } from './kineto-encoder';
@@ -139,7 +140,7 @@ class Conversion {
   #refuseEmpty(spans: number): void {
     const paths = this.#files.map(({ path }) => path).join(', ');
     if (this.#files.length > 0 && spans === 0) {
-      throw new CommandError(EXIT.input, `no span in ${paths}${firstNote(this.#files)}`);
+      throw new CommandError(EXIT.input, `no span in ${paths}${whyNoSpan(this.#files)}`);
     }
     if (this.#sorter.count === 0) {
       const traces = this.#kineto.map(({ path }) => path).join(', ');
@@ -196,11 +197,4 @@ function shortNames(paths: readonly string[]): string[] {
     while (length < own.length && others.some((other) => tail(other, length) === tail(own, length))) length++;
     return tail(own, length);
   });
-}
-
-function firstNote(files: readonly FileAccount[]): string {
-  const note = files.flatMap(({ notes }) => notes)[0];
-  const bad = files.reduce((sum, { badSpans }) => sum + badSpans, 0);
-  if (note !== undefined) return ` (${note})`;
-  return bad > 0 ? ` (${bad} malformed ones)` : '; OTLP JSON with resourceSpans is expected';
 }

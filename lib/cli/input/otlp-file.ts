@@ -20,6 +20,8 @@ export interface FileAccount {
   badSpans: number;
   /** Slices of a trace for which too many were open. */
   leftOut: number;
+  /** Events of a trace on tracks beyond those that are kept. */
+  beyondTracks: number;
   /** Lines that are not JSON. */
   badLines: number;
   /** It ends inside a line, object or array. */
@@ -36,7 +38,7 @@ export interface ReadOptions {
 
 /** @throws CommandError `EXIT.input` when the file cannot be read. */
 export async function readOtlpFile(path: string, { onSpan, onProgress }: ReadOptions): Promise<FileAccount> {
-  const none = { bytes: 0, spans: 0, badSpans: 0, leftOut: 0, badLines: 0, truncated: false };
+  const none = { bytes: 0, spans: 0, badSpans: 0, leftOut: 0, beyondTracks: 0, badLines: 0, truncated: false };
   const account: FileAccount = { path, ...none, notes: [] };
   let reader: OtlpText | PerfettoTrace | undefined;
   const file = await readable(path, open(path, 'r'));
@@ -66,6 +68,7 @@ function readerFor(path: string, beginning: Buffer, account: FileAccount, onSpan
     },
     badSpan: () => account.badSpans++,
     leftOut: () => account.leftOut++,
+    beyondTracks: () => account.beyondTracks++,
     badLine: (number: number, problem: string) => {
       account.badLines++;
       note(`line ${number}: ${problem}`);

@@ -10,7 +10,8 @@ import { LEFT_OUT, OpenSlices } from './open-slices';
 import { EVENT_TYPE, type TraceEvent, type TraceTrack } from './trace-events';
 import { isHex, type SliceTrack, type SpanSource, type TraceSlice } from './trace-slice';
 
-const MAX_TRACKS = 200_000;
+/** What happens on further tracks is left out. */
+export const MAX_TRACKS = 200_000;
 const MAX_EVENTS = 1000;
 const MAX_CLIMB = 32;
 const KINDS: Readonly<Record<string, number>> = { server: 2, client: 3, producer: 4, consumer: 5 };
@@ -20,10 +21,12 @@ const OWN = new Set(['trace_id', 'span_id', 'parent_span_id', 'span.kind', 'erro
 
 export interface TraceSpanSink {
   readonly span: (span: ReceivedSpan) => void;
-  /** An event that has no place. */
+  /** An end without a begin, or a begin at no time. */
   readonly badSpan: () => void;
   /** Too many slices are open for one more. */
   readonly leftOut: () => void;
+  /** An event on a track beyond MAX_TRACKS. */
+  readonly beyondTracks: () => void;
 }
 
 interface Begun {
@@ -53,7 +56,7 @@ export class TraceSpans {
 
   event(event: TraceEvent): void {
     const track = this.#trackOf(event.track);
-    if (track === undefined) this.#sink.badSpan();
+    if (track === undefined) this.#sink.beyondTracks();
     else if (event.type === EVENT_TYPE.begin) this.#begin(event, track);
     else if (event.type === EVENT_TYPE.end) this.#end(event.time, track);
     else if (event.type === EVENT_TYPE.instant) this.#instant(event, track);

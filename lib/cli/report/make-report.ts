@@ -11,6 +11,7 @@ import { isGpuSlice, kindOf } from '../model/classify';
 import { type ShownRequest, ShownRequests } from '../model/shown-requests';
 import { StreamSlices, type StreamsShown } from '../model/stream-slices';
 import { type RequestRow, Summary, type SummaryData } from '../model/summary';
+import { whyNoSpan } from './file-problems';
 
 export interface ReportOptions {
   /** How many of the slowest requests are shown whole. */
@@ -46,7 +47,7 @@ export async function makeReport(paths: readonly string[], options: ReportOption
     files.push(await readOtlpFile(path, { onSpan: (span) => summary.add(span), onProgress: progress.of() }));
   }
   const first = summary.result();
-  if (first.spans === 0) throw new CommandError(EXIT.input, `no span in ${paths.join(', ')}${firstNote(files)}`);
+  if (first.spans === 0) throw new CommandError(EXIT.input, `no span in ${paths.join(', ')}${whyNoSpan(files)}`);
   const chosen = chosenOf(first, options);
   const rows = chosen.map(({ row }) => row);
   const shown = new ShownRequests(rows, summary.base, {
@@ -74,13 +75,6 @@ function chosenOf(
   { page, slowest }: ReportOptions,
 ): readonly { row: RequestRow; why: Why }[] {
   return page === true ? requests.chosen : requests.rows.slice(0, slowest).map((row) => ({ row, why: 'slowest' }));
-}
-
-function firstNote(files: readonly FileAccount[]): string {
-  const note = files.flatMap(({ notes }) => notes)[0];
-  const bad = files.reduce((sum, { badSpans }) => sum + badSpans, 0);
-  if (note !== undefined) return ` (${note})`;
-  return bad > 0 ? ` (${bad} malformed ones)` : '; OTLP JSON with resourceSpans is expected';
 }
 
 /** One count over two readings of every file. */
