@@ -12,7 +12,10 @@ import { report, row } from './statistics.mjs';
 
 const encoding = new Encoding(openOtlpPipeline, (requests) => {
   let bytes = 0;
-  for (const request of requests) bytes += request.bytes.length;
+  for (const request of requests) {
+    bytes += request.bytes.length;
+    request.letGo();
+  }
   return bytes;
 });
 

@@ -5,7 +5,7 @@
 // `deserializeResponse`, and sends through another of one, `send`; the first is replaced, the second listened to. What
 // looks different is left as it is, and gets span objects. Runs where the segment is read.
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
-import type { OtlpRequest } from '../otlp/requests';
+import type { OtlpRequest } from '../otlp/request-memory';
 import type { Answer, Exporter } from './exporter';
 import { GRPC_PACKAGE, type Protocol, removeRefused } from './destination';
 import { reconnectSooner } from './grpc-client';

@@ -13,7 +13,8 @@ import { type RecordAssembler, type RecordOptions, type RecordParts, RecordPipel
 import { AttributeEncoder } from './attribute-encoder';
 import { Names } from './names';
 import { OwnerEncoder } from './owner-encoder';
-import { type OtlpRequest, RequestCutter } from './requests';
+import type { OtlpRequest } from './request-memory';
+import { RequestCutter } from './requests';
 import { SliceEncoder } from './slice-encoder';
 import { writeSpan } from './span-object';
 

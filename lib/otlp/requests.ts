@@ -4,14 +4,9 @@
 // header is put before its spans when it is complete, because only then its lengths are known.
 
 import type { SpanOrigin } from '../spans/gpuspan-span';
+import { type OtlpRequest, RequestMemory } from './request-memory';
 import { writeAttributes } from './values';
 import { ProtobufWriter, varintSize } from '../protobuf/writer';
-
-/** An encoded ExportTraceServiceRequest. */
-export interface OtlpRequest {
-  readonly bytes: Uint8Array;
-  readonly spanCount: number;
-}
 
 /**
  * Spans a request. Four times OTEL_BSP_MAX_EXPORT_BATCH_SIZE's default: what an HTTP request costs besides its bytes is most of
@@ -29,6 +24,7 @@ export class RequestCutter {
   private readonly scopeEnd: Uint8Array;
   /** Where the spans begin; the header goes before it. */
   private readonly first: number;
+  private readonly memory = new RequestMemory();
   private spans = 0;
   private requests: OtlpRequest[] = [];
 
@@ -72,9 +68,7 @@ export class RequestCutter {
     writer.varint(scopeLength);
     writer.copy(scope);
     // A copy: the request lives until it is answered, and this buffer is written on at once.
-    const bytes = Buffer.allocUnsafeSlow(end - begin);
-    writer.bytes.copy(bytes, 0, begin, end);
-    this.requests.push({ bytes, spanCount: this.spans });
+    this.requests.push(this.memory.make(writer.bytes.subarray(begin, end), this.spans));
     this.spans = 0;
     writer.at = this.first;
   }

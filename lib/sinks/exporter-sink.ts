@@ -4,7 +4,7 @@
 // requests.
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import type { Exporter } from '../otel/exporter';
-import type { OtlpRequest } from '../otlp/requests';
+import type { OtlpRequest } from '../otlp/request-memory';
 import { PacedSink, type PacedSinkOptions, type Piece } from './paced-sink';
 
 /** Spans an export. */
@@ -19,8 +19,12 @@ export class ExporterSink extends PacedSink<readonly ReadableSpan[], ReadableSpa
 /** Requests are of bounded size as they come. */
 export class RequestSink extends PacedSink<readonly OtlpRequest[], OtlpRequest> {
   constructor(exporter: Exporter<OtlpRequest>, options: PacedSinkOptions) {
-    super(exporter, (requests) => requests.map((batch) => ({ batch, spanCount: batch.spanCount })), options);
+    super(exporter, splitRequests, options);
   }
+}
+
+function splitRequests(requests: readonly OtlpRequest[]): Piece<OtlpRequest>[] {
+  return requests.map((batch) => ({ batch, spanCount: batch.spanCount, letGo: () => batch.letGo() }));
 }
 
 function splitSpans(spans: readonly ReadableSpan[]): Piece<ReadableSpan[]>[] {

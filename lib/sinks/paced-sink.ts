@@ -43,6 +43,8 @@ export interface PacedSinkOptions {
 export interface Piece<Batch> {
   readonly batch: Batch;
   readonly spanCount: number;
+  /** Called when its only attempt has succeeded: of several, an earlier one may still be under way. */
+  readonly letGo?: () => void;
 }
 
 // One `write`: done when all its chunks are.
@@ -57,6 +59,7 @@ interface Chunk<Batch> extends Piece<Batch> {
   readonly write: Write;
   /** When it was first sent; 0: not yet. */
   since: number;
+  attempts: number;
 }
 
 export class PacedSink<Spans, Batch> implements Sink<Spans> {
@@ -117,7 +120,7 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
     }
     const write: Write = { chunksLeft: pieces.length, failed: 0, rejected: 0, settled };
     for (const piece of pieces) {
-      this.#waiting.push({ ...piece, write, since: 0 });
+      this.#waiting.push({ ...piece, write, since: 0, attempts: 0 });
       this.#waitingSpans += piece.spanCount;
     }
     this.#pump();
@@ -186,6 +189,7 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
 
   #export(chunk: Chunk<Batch>): void {
     this.#inFlight++;
+    chunk.attempts++;
     if (chunk.since === 0) chunk.since = performance.now();
     let open = true;
     const close = (answer: Answer): void => {
@@ -219,6 +223,7 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
       this.#episode.succeeded(rejected);
       this.#givenUp = undefined;
       write.rejected += rejected;
+      if (chunk.attempts === 1) chunk.letGo?.();
     } else if (this.#mayBeSentAgain(chunk, answer)) {
       this.#episode.postponed(messageOf(answer.error));
       this.#waiting.unshift(chunk);

@@ -10,7 +10,8 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { OtlpPipeline } from '../../lib/otlp/pipeline';
-import { MAX_REQUEST_BYTES, type OtlpRequest, RequestCutter } from '../../lib/otlp/requests';
+import type { OtlpRequest } from '../../lib/otlp/request-memory';
+import { MAX_REQUEST_BYTES, RequestCutter } from '../../lib/otlp/requests';
 import { SpanAssembler } from '../../lib/spans/assemble';
 import { spansOf } from '../../lib/testing/otlp-json';
 import { decodeRequest } from '../../lib/testing/otlp-proto';
@@ -114,6 +115,27 @@ describe('the encoder', () => {
     const made = cutter.take();
     expect(made.map(({ spanCount }) => spanCount)).toEqual([2, 1]);
     expect(made[0]!.bytes.length).toBeGreaterThanOrEqual(MAX_REQUEST_BYTES);
+  });
+
+  test('writes over the memory of requests that were let go, once, and of no other', () => {
+    const cutter = new RequestCutter({ resource: RESOURCE, scope: SCOPE });
+    const { writer } = cutter;
+    const make = (byte: number): OtlpRequest => {
+      writer.reserve(100_000);
+      writer.bytes.fill(byte, writer.at, writer.at + 100_000);
+      writer.at += 100_000;
+      cutter.spanWritten();
+      return cutter.take()[0]!;
+    };
+    const [first, second] = [make(1), make(2)];
+    const kept = Buffer.from(second.bytes);
+    first.letGo();
+    first.letGo();
+    const [third, fourth] = [make(3), make(4)];
+    expect(third.bytes.buffer).toBe(first.bytes.buffer);
+    expect(fourth.bytes.buffer).not.toBe(first.bytes.buffer);
+    expect(Buffer.from(second.bytes).equals(kept)).toBe(true);
+    expect([third.bytes.at(-1), fourth.bytes.at(-1)]).toEqual([3, 4]);
   });
 
   test('replaces what is no UTF-8, which no receiver would take', () => {
