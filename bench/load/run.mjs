@@ -44,8 +44,8 @@ export async function startReceiver() {
 
 /**
  * V8 gives memory of the young generation back while a process waits for its turn, and takes it again page by page when
- * that goes on: microseconds each, which a process that just runs does not pay. So it keeps its largest size here, V8's
- * own largest.
+ * that goes on: microseconds each, which a process that just runs does not pay. So it has one size here, V8's own largest,
+ * and the process takes all of it before a turn counts.
  */
 const YOUNG_GENERATION = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
 

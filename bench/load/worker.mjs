@@ -22,7 +22,7 @@ const SLICES = STAGES.length + STEPS;
 const TICK_MILLIS = 1;
 /** First requests, in rounds that a BatchSpanProcessor's queue takes: slow ones, at which it would drop at once. */
 const FIRST = { rounds: 4, requests: 50 };
-/** Objects that fill the young generation, both halves, so that all its pages are there. */
+/** Objects that fill the young generation, both halves, so that all its pages are there; run.mjs says why. */
 const GARBAGE = 1_000_000;
 /** Then at the rate, before it counts: until everything is compiled, here and in the threads behind. */
 const WARM_UP_SECONDS = 2;
@@ -170,6 +170,7 @@ async function drive(seconds) {
 
 /** The workload for so long: what it cost, CPU in ns a slice, what was offered, and what the recorder says of it. */
 async function run(seconds) {
+  sink += fillYoungGeneration();
   const earlier = counts();
   const delay = monitorEventLoopDelay({ resolution: TICK_MILLIS });
   const before = threadNanos();
@@ -198,7 +199,6 @@ async function run(seconds) {
   };
 }
 
-sink += fillYoungGeneration();
 for (let round = 0; round < FIRST.rounds; round++) {
   for (let i = 0; i < FIRST.requests; i++) request();
   await flush();
