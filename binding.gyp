@@ -33,7 +33,7 @@
         # The C API finds its thread's recorder through TLS descriptors: no call on the fast path.
         ['target_arch == "x64"', { 'cflags': ['-mtls-dialect=gnu2'] }],
         ['sanitize != ""', {
-          'cflags': ['-fsanitize=<(sanitize)', '-fno-omit-frame-pointer', '-g'],
+          'cflags': ['-fsanitize=<(sanitize)', '-fno-omit-frame-pointer', '-g1'],
           'ldflags': ['-fsanitize=<(sanitize)'],
         }],
         ['sanitize == "address"', {
