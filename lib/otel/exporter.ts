@@ -10,6 +10,8 @@ export interface Answer {
   readonly error?: Error | undefined;
   /** Spans of a success that the receiver did not take. */
   readonly rejected?: number | undefined;
+  /** Of a success: all bytes have left, so nobody reads the batch any more. A receiver may answer before it has them all. */
+  readonly isSent?: boolean | undefined;
   /** Of a failure: the same batch may be sent again, after so long at the earliest; undefined: it is lost. */
   readonly retryInMillis?: number | undefined;
 }

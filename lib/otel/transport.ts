@@ -4,6 +4,7 @@
 // whose versions package.json pins. An exporter serializes through an object of two functions, `serializeRequest` and
 // `deserializeResponse`, and sends through another of one, `send`; the first is replaced, the second listened to. What
 // looks different is left as it is, and gets span objects. Runs where the segment is read.
+import type { Socket } from 'node:net';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import type { OtlpRequest } from '../otlp/request-memory';
 import type { Answer, Exporter } from './exporter';
@@ -32,7 +33,7 @@ interface Transport {
 
 interface HttpTransport extends Transport {
   /** Once it has sent something. */
-  _utils?: { readonly agent?: { destroy?(): void } } | null;
+  _utils?: { readonly agent?: { destroy?(): void; readonly sockets?: Readonly<Record<string, Socket[]>> } } | null;
 }
 
 interface Delegate {
@@ -146,7 +147,7 @@ class WatchedExporter<Batch extends object> implements Exporter<Batch> {
       // Response and result come in one go, so what was read is this request's.
       const read = this.#reader.take();
       if (result.code !== FAILED && read.problem !== undefined) done({ code: FAILED, error: new Error(read.problem) });
-      else if (result.code !== FAILED) done({ ...result, rejected: read.rejected });
+      else if (result.code !== FAILED) done({ ...result, rejected: read.rejected, isSent: this.#hasSentAll() });
       else done(this.#failure(batch, result));
     });
   }
@@ -163,6 +164,14 @@ class WatchedExporter<Batch extends object> implements Exporter<Batch> {
 
   shutdown(): Promise<void> {
     return this.#exporter.shutdown();
+  }
+
+  // Of all requests together, which of them a socket is for is not told. Elsewhere than over HTTP: not known.
+  #hasSentAll(): boolean {
+    const sockets = this.#transport._utils?.agent?.sockets;
+    return (
+      sockets !== undefined && Object.values(sockets).every((same) => same.every((one) => one.writableLength === 0))
+    );
   }
 
   #failure(batch: Batch, result: Answer): Answer {

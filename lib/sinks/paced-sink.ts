@@ -43,7 +43,7 @@ export interface PacedSinkOptions {
 export interface Piece<Batch> {
   readonly batch: Batch;
   readonly spanCount: number;
-  /** Called when its only attempt has succeeded: of several, an earlier one may still be under way. */
+  /** Called when its only attempt has succeeded and is all sent: of several, an earlier one may still be under way. */
   readonly letGo?: () => void;
 }
 
@@ -223,7 +223,7 @@ export class PacedSink<Spans, Batch> implements Sink<Spans> {
       this.#episode.succeeded(rejected);
       this.#givenUp = undefined;
       write.rejected += rejected;
-      if (chunk.attempts === 1) chunk.letGo?.();
+      if (chunk.attempts === 1 && answer.isSent === true) chunk.letGo?.();
     } else if (this.#mayBeSentAgain(chunk, answer)) {
       this.#episode.postponed(messageOf(answer.error));
       this.#waiting.unshift(chunk);

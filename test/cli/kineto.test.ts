@@ -220,6 +220,19 @@ describe('a trace of the PyTorch profiler', () => {
     expect(shown.stderr).toMatch(/: 1 malformed event\n/);
   });
 
+  it('takes an end at no valid time for the end of its own slice', async () => {
+    const event = (ph: string, name: string, ts: unknown) => ({ ph, name, pid: 1, tid: 1, ts });
+    const shown = await merged(
+      trace([event('B', 'outer', 1), event('B', 'inner', 2), event('E', '', 'now'), event('E', '', 4)]),
+    );
+    const times = shown.slices.map(({ name, start, end }) => [name, start, end]);
+    expect(times.sort()).toEqual([
+      ['inner', time(2000), time(2000)],
+      ['outer', time(1000), time(4000)],
+    ]);
+    expect(named(shown, 'inner').args).toEqual({ unfinished: [true] });
+  });
+
   it('goes on behind an event that is not JSON', async () => {
     const shown = await merged(trace().replace('"ts":10.5,', '"ts":nope,'));
     expect(shown.stderr).toContain('1 malformed event');

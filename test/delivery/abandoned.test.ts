@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A receiver that drips: each byte of its answer puts off the exporter's own timeout, which is one of silence.
+// Receivers whose answer is not the end of a request. One drips: each byte puts off the exporter's own timeout, which is one
+// of silence. Another answers before it has read.
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { takeOver } from '../../lib/otel/transport';
@@ -41,4 +43,27 @@ it('ends a request whose answer never ends, and sends the batch again', async ()
   await vi.waitFor(() => expect(settled).toHaveBeenCalledTimes(2), 20_000);
   expect(letGo).toHaveBeenCalledOnce();
   await sink.shutdown();
+});
+
+it('keeps the memory of a request that was answered before all of it had left', async () => {
+  const server = createServer((socket) => {
+    socket.once('data', () => {
+      socket.pause();
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    });
+    socket.on('error', () => {});
+    onTestFinished(() => void socket.destroy());
+  }).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/traces`;
+  const taken = takeOver(new OTLPTraceExporter({ url }));
+  if (taken.takes !== 'bytes') throw new Error('the exporter looks different inside');
+  const sink = new RequestSink(taken.exporter, { destination: 'the receiver', warn: () => {}, timeoutMillis: 10_000 });
+  const settled = vi.fn();
+  const letGo = vi.fn();
+  // More than the kernel takes at once.
+  sink.write([{ bytes: new Uint8Array(64 * 1024 * 1024), spanCount: 3, letGo }], settled);
+  await vi.waitFor(() => expect(settled).toHaveBeenCalledWith(0), 20_000);
+  expect(letGo).not.toHaveBeenCalled();
 });

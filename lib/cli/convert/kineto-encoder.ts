@@ -71,15 +71,24 @@ export class KinetoEncoder {
       return;
     }
     this.#sink.bad();
-    // Its end must not close what is around it.
+    // Its end must not close what is around it; nor may the next end close what it ends.
     if (kind === 'B') this.#open.leaveOut(this.#places.thread(pid, tid));
+    else if (kind === 'E') this.#endUnknown(this.#places.thread(pid, tid));
   }
 
   /** Slices that never ended last no time. */
   finish(): void {
-    for (const [place, { event, start }] of this.#open.rest())
-      this.#slice({ ...event, unfinished: true }, place, start, start);
+    for (const [place, begun] of this.#open.rest()) this.#unfinished(begun, place);
     this.#open = new OpenSlices();
+  }
+
+  #endUnknown(place: number): void {
+    const begun = this.#open.end(place);
+    if (begun !== undefined && begun !== LEFT_OUT) this.#unfinished(begun, place);
+  }
+
+  #unfinished({ event, start }: Begun, place: number): void {
+    this.#slice({ ...event, unfinished: true }, place, start, start);
   }
 
   #timed(kind: string, event: Fields, start: bigint, pid: string, tid: string): void {
