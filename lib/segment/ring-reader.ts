@@ -43,6 +43,7 @@ export class RingReader {
 
   // The copy holds `count` slots of the lane from position `first` (its low half) on; `index` is the next one.
   private lane: LaneCursor | undefined;
+  private most = BATCH_SLOTS;
   private first = 0;
   private index = 0;
   private count = 0;
@@ -65,6 +66,8 @@ export class RingReader {
     const copied = this.count - this.index;
     const isAtCursor = lane === this.lane && lane.low === (this.first + this.index) >>> 0;
     if (isAtCursor && (copied >= BATCH_SLOTS / 2 || copied >= lane.pending)) return;
+    // Where lanes take turns, each turn copies anew, more than it uses.
+    this.most = lane === this.lane ? BATCH_SLOTS : BATCH_SLOTS / 2;
     this.lane = lane;
     this.restart();
   }
@@ -160,7 +163,7 @@ export class RingReader {
     this.restart();
     this.first = lane.low;
     const { ringSlots, ringOffset } = this.header;
-    const count = Math.min(lane.pending, BATCH_SLOTS);
+    const count = Math.min(lane.pending, this.most);
     if (count <= 0) return false;
     const first = (lane.low & (ringSlots - 1)) >>> 0;
     const straight = Math.min(count, ringSlots - first);
